@@ -1,0 +1,40 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Which process may use a store. Exactly one server is active (section 1 of docs/protocol.md); the
+// others stand by and campaign. With the embedded store the election is a lock on the store's file.
+//
+// Threads    campaign() blocks its caller; every other method may be called from any thread meanwhile.
+#pragma once
+
+#include <cstdint>
+#include <stop_token>
+#include <string>
+
+#include "common/result.h"
+
+namespace crnpd::store {
+
+// Counts leaderships: a later active server has a higher term.
+using Term = std::uint64_t;
+
+class Election {
+public:
+    Election() = default;
+    virtual ~Election() = default;
+    Election(const Election&) = delete;
+    Election& operator=(const Election&) = delete;
+
+    // Blocks until this process is elected. `cancelled` once `stop` is requested; any other error means
+    // that it cannot ever be elected as things are (no such folder, no permission).
+    [[nodiscard]] virtual Result<Term> campaign(std::stop_token stop) noexcept = 0;
+
+    // Gives the leadership up, if it is ours; somebody else is elected at once.
+    virtual void resign() noexcept = 0;
+
+    // Who leads while we do not, for the log and `crnpctl status`: "process 4711 on node1". Empty if
+    // nobody or not known.
+    [[nodiscard]] virtual std::string leader() const = 0;
+};
+
+}  // namespace crnpd::store
