@@ -1,0 +1,86 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Finds where a message ends: with the end tag (or "/>") of the root element, however the reads split it
+// (section 2 of docs/protocol.md, "Framing").
+//
+//     switch (end.feed(bytesJustRead)) {
+//         case needMore:        read on
+//         case complete:        the first end.length() bytes are the document: give them to
+//         RegistrationReader case trailingGarbage: case broken:          answer end.error()
+//     }
+//
+// Promise    For every well-formed document `complete` comes with its last byte, not before and not
+//            later. `broken` is said only of bytes that no continuation can make well-formed; where this
+//            scanner is not sure it goes on and leaves the verdict to the reader. `complete` therefore
+//            does not mean well-formed.
+// Cost       O(n) in all, also byte by byte; no allocation; well below 1 µs for a usual message. Nesting
+//            is only counted, so a deep document costs no memory here.
+// Encodings  UTF-8, ISO-8859-1, US-ASCII, UTF-16 of both byte orders with or without a byte order mark.
+// Threads    One object belongs to one connection; no sharing.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "common/result.h"
+
+namespace crnpd::xml {
+
+class MessageEnd {
+public:
+    enum class Verdict : std::uint8_t {
+        needMore,         // the root element is still open
+        complete,         // it is closed, and what has come since is harmless
+        trailingGarbage,  // something else than white space, comments and processing instructions follows
+        broken,           // this can never become a document
+    };
+
+    // Takes the next bytes. After `complete` it may be called again with bytes that arrived in the
+    // meantime; after the other two final verdicts it changes nothing.
+    Verdict feed(std::string_view bytes) noexcept;
+
+    // No more bytes will come (the client shut its side): what is unfinished becomes `broken`, or
+    // `trailingGarbage` if it stands behind the root.
+    Verdict finish() noexcept;
+
+    [[nodiscard]] Verdict verdict() const noexcept { return verdict_; }
+
+    // When complete: the bytes from the first one fed up to the end of the root, or of the last harmless
+    // thing behind it that is itself complete. Bytes after that are an unfinished comment or the like.
+    [[nodiscard]] std::size_t length() const noexcept { return length_; }
+
+    // When trailingGarbage or broken: always ErrorCode::malformed.
+    [[nodiscard]] Error error() const;
+
+    // Ready for the first byte of the next document.
+    void reset() noexcept { *this = MessageEnd(); }
+
+private:
+    enum class State : std::uint8_t;
+    enum class Encoding : std::uint8_t { unknown, bytes, utf16le, utf16be };
+    class Bytes;
+    class Units;
+
+    // How many levels remember the hash of their name, to see an end tag that cannot fit.
+    static constexpr std::size_t remembered = 16;
+
+    bool detectEncoding(std::string_view& bytes) noexcept;
+    void decideEncoding() noexcept;
+    void feedUnits(std::string_view bytes) noexcept;
+    template <typename Input>
+    void scan(Input& input) noexcept;
+    bool step(unsigned unit) noexcept;
+    void refuse(const char* reason) noexcept;
+
+    Verdict verdict_ = Verdict::needMore;
+    Encoding encoding_ = Encoding::unknown;
+    State state_{};
+    std::size_t length_ = 0;
+    unsigned line_ = 1;
+    const char* reason_ = nullptr;
+};
+
+}  // namespace crnpd::xml
