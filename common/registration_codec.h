@@ -27,6 +27,10 @@ namespace crnpd {
 // `damaged` for anything that encodeRegistrations() cannot have written. Linear in the length.
 [[nodiscard]] Result<std::vector<EventRegistration>> decodeRegistrations(std::string_view record);
 
+// Whether decodeRegistrations() would accept the record, without building anything: for a store that checks
+// a million of them while it loads.
+[[nodiscard]] bool isRegistrationRecord(std::string_view record) noexcept;
+
 // How many registrations a record holds, without reading the rest of it; 0 for a damaged record.
 [[nodiscard]] std::size_t countRegistrations(std::string_view record) noexcept;
 
