@@ -1,0 +1,213 @@
+# Copyright the crnpd authors
+# SPDX-License-Identifier: Apache-2.0
+"""Compares crnpd with a bare libevent server: exchanges per second and latency (see ./dev bench).
+
+In one run the servers take turns, in an order that rotates from round to round, so that whatever else the
+machine does hits all of them. Each measurement starts its server afresh; crnpd with an empty store on the disk
+of the build folder and a log file at level info, as in production. Nothing is pinned to a core: generator and
+server share the machine as the kernel sees fit. The figures of a table are medians over the rounds; a ratio
+is the median of the rounds' ratios.
+"""
+import argparse
+import json
+import os
+import platform
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENT = ROOT / "docs/performance.md"
+BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
+START_LIMIT = 20.0  # seconds for a server to listen, and to stop
+
+CONFIG = """listen = ["127.0.0.1:0"]
+allow_hosts = ["127.0.0.0/8"]
+max_clients = 100000
+[limits]
+connections = 20000
+connections_per_address = 20000
+[store]
+path = "{folder}/registrations.db"
+[control]
+socket = "{folder}/control.sock"
+[log]
+level = "info"
+target = "{folder}/crnpd.log"
+"""
+
+
+class Bare:
+    """The yardstick, tests/bench/bare_server.cc."""
+
+    def __init__(self, build, *options):
+        self.command = [build / "bin/bare_server", *options]
+        self.process = None
+
+    def start(self):
+        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)
+        return int(self.process.stdout.readline())
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(START_LIMIT)
+        self.process.stdout.close()
+        if status != 0:
+            raise RuntimeError(f"{self.command[0].name} ended with {status}")
+
+
+class Crnpd:
+    """crnpd with a fresh store each time."""
+
+    def __init__(self, build):
+        self.build = build
+        self.process = None
+        self.folder = None
+
+    def start(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="bench-", dir=self.build))
+        config = self.folder / "crnpd.toml"
+        config.write_text(CONFIG.format(folder=self.folder), encoding="utf-8")
+        self.process = subprocess.Popen([self.build / "bin/crnpd", "--config", config])
+        return self._port()
+
+    def _port(self):
+        """The log says which port it got."""
+        log = self.folder / "crnpd.log"
+        until = time.monotonic() + START_LIMIT
+        while time.monotonic() < until and self.process.poll() is None:
+            found = re.search(r"127\.0\.0\.1:([1-9]\d*)", log.read_text(encoding="utf-8") if log.exists() else "")
+            if found:
+                return int(found.group(1))
+            time.sleep(0.02)
+        self.process.kill()
+        raise RuntimeError(f"crnpd does not listen; see {log}")
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(START_LIMIT)
+        shutil.rmtree(self.folder)
+        if status != 0:
+            raise RuntimeError(f"crnpd ended with {status}")
+
+
+def cpu_seconds(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def measure(server, connections, options):
+    port = server.start()
+    try:
+        before = cpu_seconds(server.process.pid)
+        run = subprocess.run([options.build / "bin/load_generator", str(port), str(connections),
+                              str(int(options.warm_up * 1000)), str(int(options.seconds * 1000))],
+                             capture_output=True, text=True, check=False)
+        if run.returncode != 0:
+            raise RuntimeError(f"the load generator found errors: {run.stdout}{run.stderr}")
+        result = json.loads(run.stdout)
+        result["cpu_us"] = (cpu_seconds(server.process.pid) - before) * 1e6 / result["answered"]
+        return result
+    finally:
+        server.stop()
+
+
+def run_all(options):
+    """{(server, connections): [result of each round]}"""
+    servers = {"bare": Bare(options.build), "bare, deferred accept": Bare(options.build, "--deferred"),
+               "crnpd": Crnpd(options.build)}
+    results = {}
+    names = list(servers)
+    total = options.rounds * len(options.connections) * len(names)
+    for turn in range(options.rounds):
+        for connections in options.connections:
+            for name in names[turn % len(names):] + names[:turn % len(names)]:
+                result = measure(servers[name], connections, options)
+                results.setdefault((name, connections), []).append(result)
+                done = sum(map(len, results.values()))
+                print(f"[{done}/{total}] {connections:4} connections, {name:22} {result['per_second']:7.0f}/s"
+                      f"  p50 {result['p50_us']:8.0f} µs  p99 {result['p99_us']:8.0f} µs", file=sys.stderr, flush=True)
+    return results
+
+
+def table(results, options):
+    lines = ["| connections | server | exchanges/s | crnpd's share | p50 ms | p99 ms | worst ms | server CPU µs |",
+             "| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
+    for connections in options.connections:
+        crnpd = results["crnpd", connections]
+        for (name, count), rounds in results.items():
+            if count != connections:
+                continue
+            share = statistics.median(c["per_second"] / r["per_second"] for c, r in zip(crnpd, rounds))
+            middle = {key: statistics.median(r[key] for r in rounds) for key in rounds[0] if key != "first_error"}
+            lines.append(f"| {connections} | {name} | {middle['per_second']:,.0f} | "
+                         f"{'' if name == 'crnpd' else f'{share:.2f}'} | {middle['p50_us'] / 1000:.2f} | "
+                         f"{middle['p99_us'] / 1000:.2f} | {max(r['max_us'] for r in rounds) / 1000:.1f} | "
+                         f"{middle['cpu_us']:.0f} |")
+    return "\n".join(lines)
+
+
+def fsync_time(folder):
+    """Median milliseconds of appending 4 KiB and fdatasync: what a lone client has to wait for."""
+    times = []
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for _ in range(200):
+            began = time.perf_counter()
+            file.write(bytes(4096))
+            file.flush()
+            os.fdatasync(file.fileno())
+            times.append(time.perf_counter() - began)
+    return statistics.median(times) * 1000
+
+
+def machine(options):
+    def output(*command):
+        run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+        return run.stdout.strip()
+
+    model = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
+    filesystem = output("findmnt", "-n", "-o", "FSTYPE", "-T", str(options.build))
+    system = platform.freedesktop_os_release().get("PRETTY_NAME", "?")
+    return (f"{os.cpu_count()} cores ({model.group(1) if model else platform.machine()}), {system}, "
+            f"Linux {platform.release().split('-')[0]}, store on {filesystem} where appending 4 KiB with fdatasync takes "
+            f"{fsync_time(options.build):.2f} ms. Commit {output('git', 'rev-parse', '--short', 'HEAD') or '?'}; "
+            f"{options.rounds} rounds of {options.seconds:g} s after {options.warm_up:g} s of warm-up.")
+
+
+def write(text):
+    document = DOCUMENT.read_text(encoding="utf-8")
+    before, _, rest = document.partition(BEGIN)
+    _, marker, after = rest.partition(END)
+    if not marker:
+        raise RuntimeError(f"{DOCUMENT.name} has no {BEGIN} … {END}")
+    DOCUMENT.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__.split("\n\n", maxsplit=1)[0])
+    parser.add_argument("--build", type=Path, default=ROOT / "build/release", help=argparse.SUPPRESS)
+    parser.add_argument("--connections", type=int, nargs="+", default=[1, 64, 256])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=5.0, help="measured time of each (default 5)")
+    parser.add_argument("--warm-up", type=float, default=3.0, help="seconds before it (default 3)")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
+    options = parser.parse_args()
+    options.build = options.build.resolve()
+    try:
+        about = machine(options)
+        text = f"{about}\n\n{table(run_all(options), options)}"
+        print(text)
+        if options.write:
+            write(text)
+    except (RuntimeError, OSError, ValueError) as error:
+        sys.exit(f"bench: {error}")
+
+
+if __name__ == "__main__":
+    main()
