@@ -1,0 +1,132 @@
+# Copyright the crnpd authors
+# SPDX-License-Identifier: Apache-2.0
+"""What an administrator gets: `cmake --install` is complete, and systemd is content with the unit.
+
+    installation_test.py BUILD_FOLDER [unittest's arguments]
+"""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(sys.argv.pop(1)).resolve() if len(sys.argv) > 1 else ROOT / "build/release"
+HIGHEST_EXPOSURE = 1.5
+
+FILES = (
+    "usr/bin/crnpd",
+    "usr/bin/crnpctl",
+    "usr/lib/systemd/system/crnpd.service",
+    "usr/lib/sysusers.d/crnpd.conf",
+    "usr/share/crnpd/crnpd.toml",
+    "usr/share/doc/crnpd/LICENSE",
+    "usr/share/doc/crnpd/README.md",
+    "etc/crnpd/crnpd.toml",
+)
+
+
+def install(destination, prefix="/usr"):
+    subprocess.run(["cmake", "--install", BUILD, "--prefix", prefix], check=True, capture_output=True,
+                   env={**os.environ, "DESTDIR": str(destination)})
+
+
+def complaints(unit):
+    """What `systemd-analyze verify` says; nothing if it is content."""
+    run = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
+    return run.stdout + run.stderr
+
+
+def exposure(unit):
+    """The number of `systemd-analyze security`: 0 is a perfect sandbox, 10 none."""
+    run = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", unit],
+                         capture_output=True, text=True, check=False)
+    return float(re.search(r"exposure level for \S+: ([0-9.]+)", run.stdout + run.stderr).group(1))
+
+
+class Installed(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = Path(folder.name)
+
+    def unit(self, prefix="usr"):
+        return self.root / prefix / "lib/systemd/system/crnpd.service"
+
+    def runnable_unit(self):
+        """The unit with the path of a crnpd that exists on this machine."""
+        text = self.unit().read_text(encoding="utf-8")
+        changed = text.replace("ExecStart=/usr/bin/crnpd ", f"ExecStart={BUILD}/bin/crnpd ")
+        self.assertNotEqual(changed, text)
+        unit = self.root / "crnpd.service"
+        unit.write_text(changed, encoding="utf-8")
+        return unit
+
+    def test_all_files_are_there(self):
+        install(self.root)
+        documents = [f"usr/share/doc/crnpd/{path.name}" for path in (ROOT / "docs").glob("*.md")]
+        schemas = [f"usr/share/crnpd/{path.name}" for path in (ROOT / "config/schemas").glob("*.[dx]*d")]
+        self.assertTrue(schemas)
+        missing = [name for name in (*FILES, *documents, *schemas) if not (self.root / name).is_file()]
+        self.assertEqual(missing, [])
+
+    def test_programs_run(self):
+        install(self.root)
+        for name in ("crnpd", "crnpctl"):
+            run = subprocess.run([self.root / "usr/bin" / name, "--version"], capture_output=True, text=True, check=True)
+            self.assertRegex(run.stdout, r"\d+\.\d+")
+
+    def test_an_edited_configuration_is_kept(self):
+        install(self.root)
+        (self.root / "etc/crnpd/crnpd.toml").write_text("# edited\n", encoding="utf-8")
+        install(self.root)
+        self.assertEqual((self.root / "etc/crnpd/crnpd.toml").read_text(encoding="utf-8"), "# edited\n")
+
+    def test_unit_names_the_programs_of_its_prefix(self):
+        install(self.root, "/opt/crnp")
+        text = self.unit("opt/crnp").read_text(encoding="utf-8")
+        self.assertIn("\nExecStart=/opt/crnp/bin/crnpd --config /etc/crnpd/crnpd.toml\n", text)
+        self.assertNotIn("@", re.sub(r"SystemCallFilter=.*", "", text))
+
+    def test_systemd_is_content_with_the_unit(self):
+        install(self.root)
+        self.assertEqual(complaints(self.runnable_unit()), "")
+
+    def test_unit_is_sandboxed(self):
+        install(self.root)
+        self.assertLessEqual(exposure(self.runnable_unit()), HIGHEST_EXPOSURE)
+
+    def test_the_user_of_the_unit_is_created_by_sysusers(self):
+        install(self.root)
+        user = re.search(r"^User=(.+)$", self.unit().read_text(encoding="utf-8"), re.M).group(1)
+        (self.root / "etc/passwd").touch()
+        (self.root / "etc/group").touch()
+        subprocess.run(["systemd-sysusers", f"--root={self.root}"], check=True, capture_output=True)
+        self.assertIn(f"\n{user}:", "\n" + (self.root / "etc/passwd").read_text(encoding="utf-8"))
+
+
+class TheseChecks(unittest.TestCase):
+    """They can fail."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.broken = Path(folder.name) / "crnpd.service"
+
+    def test_find_a_misspelt_setting(self):
+        self.broken.write_text("[Service]\nExecStart=/bin/true\nWachdogSec=30\n", encoding="utf-8")
+        self.assertIn("WachdogSec", complaints(self.broken))
+
+    def test_find_a_missing_program(self):
+        self.broken.write_text("[Service]\nExecStart=/nowhere/crnpd\n", encoding="utf-8")
+        self.assertIn("/nowhere/crnpd", complaints(self.broken))
+
+    def test_find_a_missing_sandbox(self):
+        self.broken.write_text("[Service]\nExecStart=/bin/true\n", encoding="utf-8")
+        self.assertGreater(exposure(self.broken), HIGHEST_EXPOSURE)
+
+
+if __name__ == "__main__":
+    unittest.main()
