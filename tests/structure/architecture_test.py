@@ -89,6 +89,11 @@ class ATree(unittest.TestCase):
         self.write("common/xml/writer.cc", TOP + '#include "reader.h"\n')
         self.expect("common/xml/writer.cc:3", "root")
 
+    def test_may_include_what_the_build_writes_from_a_template_of_the_folder(self):
+        self.write("common/xml/schema.h.in", "")
+        self.write("common/xml/grammar.cc", TOP + '#include "crnpd_schema.h"\n')
+        self.assertEqual(self.found(), [])
+
     def test_with_a_folder_that_nobody_wrote_down_is_found_out(self):
         self.write("server/bogus/bogus.h", TOP)
         self.expect("server/bogus/bogus.h", "not in the table")
