@@ -12,14 +12,14 @@
 // Threads    log() may be called from any thread. It never blocks on the log's target.
 #pragma once
 
-#include <fmt/format.h>
-#include <spdlog/spdlog.h>
-
 #include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <type_traits>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 namespace crnpd {
 
@@ -46,8 +46,8 @@ struct Message {
     std::string_view advice;
 };
 
-// What log() hands to spdlog as the payload, and the targets take apart again: id, text and NAME=value,
-// separated by a character that escapeForLog() never lets through.
+// What log() hands to spdlog as the payload, and the targets take apart again: id, text and NAME=value (a
+// text) or NAME#value (a number), separated by a character that escapeForLog() never lets through.
 inline constexpr char logSeparator = '\x1f';
 
 // Lets the first lines of one message in a second through and counts the rest, so that a flood ends as one
@@ -61,7 +61,8 @@ public:
 namespace detail {
 
 FloodGate* gateOf(spdlog::logger& logger) noexcept;
-void send(spdlog::logger& logger, spdlog::level::level_enum level, const fmt::memory_buffer& payload) noexcept;
+void send(spdlog::logger& logger, spdlog::level::level_enum level,
+          const fmt::memory_buffer& payload) noexcept;
 
 template <typename Arg>
 Loggable<Arg> loggable(const Arg& arg) noexcept {
@@ -85,8 +86,8 @@ void log(const Message<Args...>& message, const std::type_identity_t<Args>&... a
         payload.push_back(logSeparator);
         fmt::format_to(fmt::appender(payload), message.text, detail::loggable<Args>(args)...);
         [[maybe_unused]] std::size_t index = 0;
-        (fmt::format_to(fmt::appender(payload), "{}{}={}", logSeparator, message.fields[index++],
-                        detail::loggable<Args>(args)),
+(fmt::format_to(fmt::appender(payload), "{}{}{}{}", logSeparator, message.fields[index++],
+                        std::is_arithmetic_v<Args> ? '#' : '=', detail::loggable<Args>(args)),
          ...);
         detail::send(logger, message.level, payload);
     } catch (...) {  // out of memory: the server goes on, one line poorer

@@ -1,0 +1,374 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Every message the server logs. An id outlives its wording and is never given to another message;
+// docs/messages.md lists the same ids, levels and advice, and a test compares.
+//
+// Ids: SRV the process, CFG configuration, ROL role, STO store, CMT commits, NET sockets, REG registrations,
+// CTL control socket, LOG the log itself.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "common/log.h"
+
+namespace crnpd::msg {
+
+using Text = std::string_view;
+using Count = std::uint64_t;
+namespace level = spdlog::level;
+
+// --- the process ------------------------------------------------------------------------------------
+
+inline constexpr Message<Text, int, Text> starting{"CRNPD-SRV-001",
+                                                   level::info,
+                                                   "crnpd {} starts as process {} with {}",
+                                                   {"VERSION", "PID", "CONFIG"},
+                                                   "The first line of a run. Nothing to do."};
+
+inline constexpr Message<Text> stopping{"CRNPD-SRV-002",
+                                        level::info,
+                                        "stopping: {}; what was received is still answered",
+                                        {"REASON"},
+                                        "An orderly stop has begun. Nothing to do."};
+
+inline constexpr Message<Count, Count> stopped{
+    "CRNPD-SRV-003",
+    level::info,
+    "stopped after {} s and {} replies",
+    {"SECONDS", "REPLIES"},
+    "The last line of an orderly stop. A run that ends without it was killed or crashed."};
+
+inline constexpr Message<Text> cannotStart{
+    "CRNPD-SRV-004",
+    level::err,
+    "cannot start: {}",
+    {"REASON"},
+    "The server ended with exit code 1. Mend what the text names and start it again."};
+
+inline constexpr Message<Count, Count> fewDescriptors{
+    "CRNPD-SRV-005",
+    level::warn,
+    "the system allows {} open files, limits.connections wants {}",
+    {"ALLOWED", "WANTED"},
+    "Connections above the allowed number wait. Raise LimitNOFILE= in the unit (or ulimit -n), or lower "
+    "limits.connections."};
+
+inline constexpr Message<Text, Count> threadStuck{
+    "CRNPD-SRV-006",
+    level::err,
+    "{} has not answered for {} s",
+    {"THREAD", "SECONDS"},
+    "One thread makes no progress, most often because the disk does not answer. Without progress until "
+    "WatchdogSec= "
+    "systemd restarts the server. Look at the disk (dmesg, iostat)."};
+
+// --- configuration ----------------------------------------------------------------------------------
+
+inline constexpr Message<Text> reloaded{"CRNPD-CFG-001",
+                                        level::info,
+                                        "{} was read again and is in force",
+                                        {"CONFIG"},
+                                        "The answer to SIGHUP. Nothing to do."};
+
+inline constexpr Message<Text, Text> reloadRefused{
+    "CRNPD-CFG-002",
+    level::err,
+    "{} was not taken over, the old settings stay: {}",
+    {"CONFIG", "REASON"},
+    "The file has a mistake; one line for each. Mend it, try it with crnpd --check-config, reload again."};
+
+inline constexpr Message<Text> restartNeeded{
+    "CRNPD-CFG-003",
+    level::warn,
+    "{} has changed and takes effect at the next start",
+    {"SETTING"},
+    "Restart the server when a pause of a second suits you, or change the setting back."};
+
+// --- role -------------------------------------------------------------------------------------------
+
+inline constexpr Message<Text, Text, Text> roleChanged{
+    "CRNPD-ROL-001",
+    level::info,
+    "role: {} -> {}: {}",
+    {"FROM", "ROLE", "REASON"},
+    "Only the active server listens for clients. Exactly one server on a store is active, the others stand "
+    "by."};
+
+inline constexpr Message<Text> cannotCampaign{
+    "CRNPD-ROL-002",
+    level::err,
+    "this server cannot become active: {}",
+    {"REASON"},
+    "Mend what the text names; the server tries again every few seconds."};
+
+// --- store ------------------------------------------------------------------------------------------
+
+inline constexpr Message<Text, Count, Count, Count, Count> storeOpened{
+    "CRNPD-STO-001",
+    level::info,
+    "{} holds {} clients and {} remembered removals at revision {}, read in {} ms",
+    {"STORE", "CLIENTS", "REMOVALS", "REVISION", "MILLISECONDS"},
+    "The registrations were read. Nothing to do."};
+
+inline constexpr Message<Text> storeUnusable{
+    "CRNPD-STO-002",
+    level::err,
+    "the registrations cannot be read: {}",
+    {"REASON"},
+    "The server does not serve clients and leaves the file as it is. Restore a back-up (docs/operations.md), "
+    "or mend what the text names."};
+
+inline constexpr Message<Text> waitingForLock{
+    "CRNPD-STO-003",
+    level::info,
+    "standing by: the registrations are in use by {}",
+    {"HOLDER"},
+    "Another server is active. This one takes over within a second when that one ends."};
+
+// --- commits ----------------------------------------------------------------------------------------
+
+inline constexpr Message<Count, Count, Text> commitUnknown{
+    "CRNPD-CMT-001",
+    level::warn,
+    "batch {} with {} changes: the store did not say whether it was written ({}); finding out",
+    {"BATCH", "CHANGES", "REASON"},
+    "The storage failed in the middle of a commit. Nobody is answered before the outcome is known. Look at "
+    "the disk (dmesg)."};
+
+inline constexpr Message<Count, Text> commitRefused{
+    "CRNPD-CMT-002",
+    level::err,
+    "{} registrations were refused, nothing was written: {}",
+    {"REQUESTS", "REASON"},
+    "Clients were told and will repeat. A full disk: make room; the server goes on by itself. Anything else: "
+    "look at the disk (dmesg)."};
+
+inline constexpr Message<Count, Text> outcomeNotFound{
+    "CRNPD-CMT-003",
+    level::err,
+    "{} connections were closed without a reply, because nobody knows whether their changes were written: {}",
+    {"REQUESTS", "REASON"},
+    "The storage is broken. The clients repeat their messages; the server reads its registrations anew "
+    "before it goes on."};
+
+inline constexpr Message<Count, Count> storeReloaded{
+    "CRNPD-CMT-004",
+    level::info,
+    "the registrations were read anew: revision {}, {} clients",
+    {"REVISION", "CLIENTS"},
+    "The storage works again. Nothing to do."};
+
+inline constexpr Message<Count, Text> storeStillBroken{
+    "CRNPD-CMT-005",
+    level::err,
+    "{} registrations were refused, the store cannot be read: {}",
+    {"REQUESTS", "REASON"},
+    "The storage is still broken; clients get SYSTEM_ERROR. Mend it; the server goes on by itself."};
+
+// --- sockets ----------------------------------------------------------------------------------------
+
+inline constexpr Message<Text> listening{
+    "CRNPD-NET-001",
+    level::info,
+    "listening on {}",
+    {"ADDRESS"},
+    "Clients can register there. With port 0 in \"listen\" this line tells the port."};
+
+inline constexpr Message<Text> notListening{"CRNPD-NET-002",
+                                            level::info,
+                                            "no longer listening on {}",
+                                            {"ADDRESS"},
+                                            "The server stops, stands by or was told to listen elsewhere."};
+
+inline constexpr Message<Text> cannotListen{
+    "CRNPD-NET-003",
+    level::err,
+    "{}",
+    {"REASON"},
+    "No client can reach the server on that address. The text says what to do."};
+
+inline constexpr Message<Text, Text> acceptPaused{
+    "CRNPD-NET-004",
+    level::warn,
+    "{}: new connections wait: {}",
+    {"ADDRESS", "REASON"},
+    "The process or the system has no more descriptors or memory. Nobody is refused: connections wait in the "
+    "kernel. Raise LimitNOFILE= if it happens again."};
+
+inline constexpr Message<Count> connectionsFull{
+    "CRNPD-NET-005",
+    level::warn,
+    "{} connections are open, as many as limits.connections allows; new ones wait",
+    {"CONNECTIONS"},
+    "Either very many clients register at once, or somebody opens connections and sends nothing: ss -tn "
+    "shows from where. limits.connections_per_address bounds one host."};
+
+inline constexpr Message<Text> localNetworksChanged{
+    "CRNPD-NET-006",
+    level::info,
+    "LOCAL now means {}",
+    {"NETWORKS"},
+    "An interface of this machine has gained or lost an address. Access is decided by the new list from now "
+    "on."};
+
+inline constexpr Message<Text> localNotWatched{
+    "CRNPD-NET-007",
+    level::warn,
+    "changes of this machine's addresses cannot be watched: {}",
+    {"REASON"},
+    "LOCAL stays as it is now. Allow AF_NETLINK to the server, or reload it after an address has changed."};
+
+// --- registrations ----------------------------------------------------------------------------------
+
+inline constexpr Message<Text, Text, Text, Count, double> registered{
+    "CRNPD-REG-001",
+    level::info,
+    "{} {} {}: {} registrations, {:.1f} ms",
+    {"CLIENT", "VERB", "CODE", "REGISTRATIONS", "MILLISECONDS"},
+    "One line for each message of a client that was understood, with the reply's code, how many event "
+    "registrations the client has now and how long it took."};
+
+inline constexpr Message<Text, Text, unsigned, Text, double> registrationRefused{
+    "CRNPD-REG-002",
+    level::warn,
+    "{}: message refused with {} at line {}: {} ({:.1f} ms)",
+    {"CLIENT", "CODE", "LINE", "REASON", "MILLISECONDS"},
+    "The client was told so and nothing was stored. Worth a look only when one client repeats it: its "
+    "software may be out of date."};
+
+inline constexpr Message<Text, Text> accessRefused{
+    "CRNPD-REG-003",
+    level::warn,
+    "{}: not allowed to register: {}",
+    {"CLIENT", "REASON"},
+    "The host got FAIL. If it should be allowed, add it to allow_hosts and reload; crnpctl access test "
+    "ADDRESS shows what decides."};
+
+inline constexpr Message<Text> ownAddress{
+    "CRNPD-REG-004",
+    level::warn,
+    "{} registers from an address of this very machine",
+    {"CLIENT"},
+    "If that is the floating address, the client's events go to whichever machine holds it after a failover. "
+    "Let the client connect from its own address."};
+
+inline constexpr Message<Text, Text> closedWithoutReply{
+    "CRNPD-REG-005",
+    level::warn,
+    "{} {}: closed without a reply",
+    {"CLIENT", "VERB"},
+    "The outcome of the commit could not be found out. The client repeats its message and finds a consistent "
+    "result."};
+
+inline constexpr Message<Text> internalFault{
+    "CRNPD-REG-006",
+    level::err,
+    "a connection was closed because of an internal error: {}",
+    {"REASON"},
+    "Most often out of memory. The client repeats its message. Report it if memory was not short."};
+
+inline constexpr Message<Text> leftWithoutMessage{
+    "CRNPD-REG-007", level::debug, "{}: connected and left without a message", {"CLIENT"},
+    "Health checks and port scanners do that. Nothing to do."};
+
+// --- control socket ---------------------------------------------------------------------------------
+
+inline constexpr Message<Text> controlListening{
+    "CRNPD-CTL-001", level::info, "crnpctl can reach this server at {}", {"SOCKET"}, "Nothing to do."};
+
+inline constexpr Message<Text, Text> controlUnavailable{
+    "CRNPD-CTL-002",
+    level::warn,
+    "crnpctl cannot reach this server at {}: {}",
+    {"SOCKET", "REASON"},
+    "Clients are served all the same. Two servers on one machine need different settings of control.socket."};
+
+inline constexpr Message<Text, Text> removedByOperator{
+    "CRNPD-CTL-003",
+    level::warn,
+    "{} was removed by an operator: {}",
+    {"CLIENT", "CODE"},
+    "Somebody ran crnpctl client remove. The client must register again to get events."};
+
+// --- the log itself ---------------------------------------------------------------------------------
+
+inline constexpr Message<Text, Count> flood{"CRNPD-LOG-001",
+                                            level::warn,
+                                            "{}: … {} more",
+                                            {"OF", "MORE"},
+                                            "A message came so often that only its first lines of a second "
+                                            "were written; this is the number of the others."};
+
+inline constexpr Message<Count> linesLost{
+    "CRNPD-LOG-002",
+    level::warn,
+    "{} lines were lost because the log's target did not take them in time",
+    {"LINES"},
+    "The server does not wait for its log. Look at the disk or the journal."};
+
+inline constexpr Message<Text, Text> logNotReopened{
+    "CRNPD-LOG-003",
+    level::err,
+    "{} could not be opened again: {}; the log goes on in the old file",
+    {"FILE", "REASON"},
+    "Mend the folder or its permissions and reload."};
+
+// What docs/messages.md and its test need of a message.
+struct Description {
+    std::string_view id;
+    level::level_enum level;
+    std::string_view text;
+    std::string_view advice;
+};
+
+template <typename... Args>
+Description describe(const Message<Args...>& message) {
+    const fmt::string_view text = message.text;
+    return {message.id, message.level, {text.data(), text.size()}, message.advice};
+}
+
+// All of the above.
+inline auto all() {
+    return std::array{describe(starting),
+                      describe(stopping),
+                      describe(stopped),
+                      describe(cannotStart),
+                      describe(fewDescriptors),
+                      describe(threadStuck),
+                      describe(reloaded),
+                      describe(reloadRefused),
+                      describe(restartNeeded),
+                      describe(roleChanged),
+                      describe(cannotCampaign),
+                      describe(storeOpened),
+                      describe(storeUnusable),
+                      describe(waitingForLock),
+                      describe(commitUnknown),
+                      describe(commitRefused),
+                      describe(outcomeNotFound),
+                      describe(storeReloaded),
+                      describe(storeStillBroken),
+                      describe(listening),
+                      describe(notListening),
+                      describe(cannotListen),
+                      describe(acceptPaused),
+                      describe(connectionsFull),
+                      describe(localNetworksChanged),
+                      describe(localNotWatched),
+                      describe(registered),
+                      describe(registrationRefused),
+                      describe(accessRefused),
+                      describe(ownAddress),
+                      describe(closedWithoutReply),
+                      describe(internalFault), describe(leftWithoutMessage),
+                      describe(controlListening),
+                      describe(controlUnavailable),
+                      describe(removedByOperator),
+                      describe(flood),
+                      describe(linesLost),
+                      describe(logNotReopened)};
+}
+
+}  // namespace crnpd::msg

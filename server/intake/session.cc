@@ -1,0 +1,95 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+#include "server/intake/session.h"
+
+#include <exception>
+#include <utility>
+
+#include "common/messages.h"
+#include "common/xml/reply.h"
+#include "server/intake/worker.h"
+
+namespace crnpd::intake {
+
+Session::Session(Worker& worker, UniqueFd fd, const SocketAddress& peer)
+    : worker_(worker),
+      peer_(peer),
+      since_(worker.shared_.clock.steady()),
+      connection_(worker.loop_, std::move(fd), *this),
+      exchange_(std::make_shared<exchange::Exchange>(worker.tools_, peer.ip,
+                                                      static_cast<exchange::Exchange::Listener&>(*this))) {}
+
+Session::~Session() { exchange_->left(); }
+
+void Session::read() {
+    guarded([this] {
+        connection_.read(worker_.buffer_);
+        return true;
+    });
+}
+
+void Session::refuse(Reply reply) { exchange_->refuse(std::move(reply)); }
+
+void Session::close() noexcept {
+    if (std::exchange(closed_, true)) return;
+    exchange_->left();
+    connection_.close();
+    worker_.retire(*this);
+}
+
+bool Session::guarded(const std::function<bool()>& action) noexcept {
+    try {
+        return action();
+    } catch (const std::exception& fault) {
+        log(msg::internalFault, fault.what());
+        close();
+        return false;
+    }
+}
+
+bool Session::onBytes(std::string_view bytes) {
+    heard_ = true;
+    return guarded([&] { return exchange_->onBytes(bytes); });
+}
+
+void Session::onEnd() {
+    guarded([this] {
+        exchange_->onEnd();
+        return true;
+    });
+}
+
+void Session::onAnswer(const exchange::Answer& answer) {
+    guarded([&] {
+        reply(answer);
+        return true;
+    });
+}
+
+void Session::reply(const exchange::Answer& answer) {
+    logAnswer(answer);
+    const bool silent = !answer.reply.has_value();
+    bool draining = false;
+    if (!silent) {
+        const auto text = xml::writeReply(*answer.reply);
+        draining = connection_.reply(text, answer.messageIsWhole, worker_.buffer_) == net::Connection::Closing::draining;
+    }
+    since_ = worker_.shared_.clock.steady();
+    worker_.onReplied(*this, answer, draining);
+    if (!draining) close();
+}
+
+void Session::onClosed() { worker_.onDrained(*this); }
+
+void Session::logAnswer(const exchange::Answer& answer) const {
+    const std::chrono::duration<double, std::milli> took = worker_.shared_.clock.steady() - since_;
+    if (answer.type) {
+        const auto client = CallbackAddress{peer_.ip, answer.port}.text();
+        if (!answer.reply) return log(msg::closedWithoutReply, client, name(*answer.type));
+        return log(msg::registered, client, name(*answer.type), name(answer.reply->code), answer.registrations, took.count());
+    }
+    if (!heard_ && answer.messageIsWhole) return log(msg::leftWithoutMessage, peer_.text());
+    log(msg::registrationRefused, peer_.text(), name(answer.reply->code), answer.line, answer.reply->text, took.count());
+}
+
+}  // namespace crnpd::intake

@@ -1,0 +1,181 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+#include "server/intake/worker.h"
+
+#include <fmt/format.h>
+
+#include <cassert>
+#include <utility>
+
+#include "common/messages.h"
+#include "server/intake/session.h"
+
+namespace crnpd::intake {
+namespace {
+
+constexpr std::size_t bufferSize = 65536;
+
+}  // namespace
+
+Worker::Worker(const Shared& shared, const WorkerSettings& settings, AccessPtr access)
+    : shared_(shared),
+      settings_(settings),
+      access_(std::move(access)),
+      reader_(shared.xml, {.registrations = settings.registrationsPerClient}),
+      tools_{reader_, *this, shared.memory, settings.messageBytes},
+      buffer_(bufferSize),
+      sweep_(loop_, [this] { sweep(); }),
+      thread_([this] {
+          sweep_.startRepeating(sweepTime);
+          loop_.run();
+      }) {}
+
+Worker::~Worker() {
+    if (thread_.joinable()) {
+        stopTaking();
+        join();
+    }
+}
+
+void Worker::listen(Sockets sockets) {
+    loop_.post([this, sockets = std::move(sockets)] {
+        // A socket that goes away is emptied first; one that stays is simply watched anew.
+        for (const auto& acceptor : acceptors_) {
+            if (std::ranges::find(sockets, acceptor->socket()) == sockets.end()) acceptor->drain();
+        }
+        acceptors_.clear();
+        if (stopping_) return;
+        for (const auto& socket : sockets) {
+            acceptors_.push_back(std::make_unique<net::Acceptor>(
+                loop_, socket,
+                [this] {
+                    if (shared_.occupancy.hasRoom()) return true;
+                    log(msg::connectionsFull, shared_.occupancy.connections());
+                    return false;
+                },
+                [this](UniqueFd fd, const SocketAddress& peer) { onConnection(std::move(fd), peer); }));
+        }
+    });
+}
+
+void Worker::setAccess(AccessPtr access) {
+    loop_.post([this, access = std::move(access)] { access_ = access; });
+}
+
+void Worker::setSettings(const WorkerSettings& settings) {
+    loop_.post([this, settings] {
+        settings_ = settings;
+        tools_.messageBytes = settings.messageBytes;
+        reader_.limit({.registrations = settings.registrationsPerClient});
+    });
+}
+
+void Worker::ping(net::Callback answer) { loop_.post(std::move(answer)); }
+
+void Worker::stopTaking() {
+    loop_.post([this] { beginStopping(); });
+}
+
+void Worker::join() {
+    if (thread_.joinable()) thread_.join();
+}
+
+Statistics Worker::statistics() const {
+    Statistics statistics;
+    for (std::size_t i = 0; i < replies_.size(); ++i) statistics.replies[i] = replies_[i].load(std::memory_order_relaxed);
+    statistics.unanswered = unanswered_.load(std::memory_order_relaxed);
+    return statistics;
+}
+
+void Worker::decide(const IpAddress& peer, RegistrationMessage message, Decided decided) {
+    shared_.submit(peer, std::move(message), [this, decided = std::move(decided)](Decision decision) {
+        loop_.post([decided, decision = std::move(decision)] { decided(decision); });
+    });
+}
+
+void Worker::onConnection(UniqueFd fd, const SocketAddress& peer) {
+    retired_.clear();
+    open_.push_back(std::make_unique<Session>(*this, std::move(fd), peer));
+    auto& session = *open_.back();
+    session.list = &open_;
+    session.place = std::prev(open_.end());
+    admit(session);
+}
+
+// The first of the checks of section 3: access. A refused host gets a reply (section 8).
+void Worker::admit(Session& session) {
+    const bool fewEnough = shared_.occupancy.entered(session.peer());
+    if (const auto verdict = access_->decide(session.peer()); !verdict.allowed) {
+        log(msg::accessRefused, session.peer().text(), verdict.text());
+        session.refuse({StatusCode::fail, fmt::format("{} is not allowed to register with this server", session.peer().text())});
+    } else if (!fewEnough) {
+        session.refuse({StatusCode::lowResource,
+                        fmt::format("{} has as many connections open as one address may have; close some", session.peer().text())});
+    } else {
+        session.read();
+    }
+}
+
+void Worker::sweep() {
+    retired_.clear();
+    const auto now = shared_.clock.steady();
+    refuseLateMessages(now);
+    closeDrained(now);
+    finishIfIdle();
+}
+
+void Worker::refuseLateMessages(SteadyTime now) {
+    for (auto next = open_.begin(); next != open_.end();) {
+        auto& session = **next++;  // refusing moves it out of the list
+        if (now - session.since() < settings_.messageTime) return;
+        if (!session.isReading()) continue;
+        session.refuse({StatusCode::retry, fmt::format("the message was not complete within {} s; nothing was changed; repeat it",
+                                                       std::chrono::duration<double>(settings_.messageTime).count())});
+    }
+}
+
+void Worker::closeDrained(SteadyTime now) {
+    const auto patience = stopping_ ? lastDrainTime : drainTime;
+    while (!draining_.empty() && now - draining_.front()->since() >= patience) draining_.front()->close();
+}
+
+void Worker::beginStopping() {
+    if (std::exchange(stopping_, true)) return;
+    for (const auto& acceptor : acceptors_) acceptor->drain();
+    acceptors_.clear();
+    for (auto next = open_.begin(); next != open_.end();) {
+        auto& session = **next++;
+        if (session.isReading()) session.read();  // what has arrived since is answered as well
+        if (session.isReading()) {
+            session.refuse({StatusCode::retry, "this server is stopping; nothing was changed; repeat the message"});
+        }
+    }
+    finishIfIdle();
+}
+
+void Worker::finishIfIdle() {
+    if (stopping_ && open_.empty() && draining_.empty()) loop_.stop();
+}
+
+void Worker::onReplied(Session& session, const exchange::Answer& answer, bool draining) {
+    if (answer.reply) {
+        replies_[static_cast<std::size_t>(answer.reply->code)].fetch_add(1, std::memory_order_relaxed);
+    } else {
+        unanswered_.fetch_add(1, std::memory_order_relaxed);
+    }
+    if (draining) move(session, draining_);
+}
+
+void Worker::onDrained(Session& session) { session.close(); }
+
+void Worker::retire(Session& session) {
+    shared_.occupancy.left(session.peer());
+    move(session, retired_);
+}
+
+void Worker::move(Session& session, Sessions& to) {
+    to.splice(to.end(), *session.list, session.place);
+    session.list = &to;
+}
+
+}  // namespace crnpd::intake
