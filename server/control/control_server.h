@@ -1,0 +1,62 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The Unix socket over which crnpctl speaks to a running server. Who may connect is decided by the
+// socket file's permissions (control.mode).
+//
+// Threads    One accepts, and each conversation has one of its own, because its operations wait for the
+//            committer and its peer may be a pager that nobody scrolls. At most `mostConversations`
+//            at once; others wait. start() and stop() are for the main thread.
+// Errors     start(): busy if a live server has the socket, io for anything else. A socket file that a
+//            killed server has left behind is replaced.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <list>
+#include <thread>
+
+#include "common/result.h"
+#include "common/unique_fd.h"
+#include "server/control/operations.h"
+
+namespace crnpd::control {
+
+class ControlServer {
+public:
+    static constexpr std::size_t mostConversations = 16;
+    static constexpr std::size_t longestRequest = 65536;
+    // How long a peer may leave us waiting for its request, or its buffer full.
+    static constexpr std::chrono::seconds patience{10};
+
+    explicit ControlServer(Operations& operations) : operations_(operations) {}
+    ~ControlServer();
+    ControlServer(const ControlServer&) = delete;
+    ControlServer& operator=(const ControlServer&) = delete;
+
+    [[nodiscard]] Result<void> start(const std::filesystem::path& socket, mode_t mode);
+    [[nodiscard]] bool isRunning() const noexcept { return static_cast<bool>(listener_); }
+    // Ends the conversations and removes the socket file.
+    void stop();
+
+private:
+    struct Conversation {
+        UniqueFd fd;
+        std::thread thread;
+        std::atomic<bool> over{false};
+    };
+
+    void accept();
+    void converse(Conversation& conversation);
+    void reap(bool all);
+
+    Operations& operations_;
+    std::filesystem::path path_;
+    UniqueFd listener_;
+    UniqueFd wake_;  // readable: stop accepting
+    std::thread acceptor_;
+    std::list<Conversation> conversations_;  // the acceptor's, and stop()'s after it
+};
+
+}  // namespace crnpd::control

@@ -1,0 +1,90 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What the control socket is told, taken from the running parts; and the little state that the threads of a
+// server share.
+//
+// Threads    Any.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <type_traits>
+#include <utility>
+
+#include "common/clock.h"
+#include "server/access/access.h"
+#include "server/config/settings.h"
+#include "server/control/operations.h"
+#include "server/failover/failover.h"
+#include "server/serving.h"
+
+namespace crnpd {
+
+// The settings in force, who may register, and, while this server is active, what serves.
+class State {
+public:
+    State(config::Settings settings, std::shared_ptr<const access::AccessList> access)
+        : settings_(std::make_shared<const config::Settings>(std::move(settings))), access_(std::move(access)) {}
+
+    [[nodiscard]] std::shared_ptr<const config::Settings> settings() const { return read(settings_); }
+    [[nodiscard]] std::shared_ptr<const access::AccessList> access() const { return read(access_); }
+    // Null unless active. Whoever holds it keeps it alive: hold it briefly.
+    [[nodiscard]] std::shared_ptr<Serving> serving() const { return read(serving_); }
+
+    void setSettings(config::Settings settings) {
+        write(settings_, std::make_shared<const config::Settings>(std::move(settings)));
+    }
+    void setAccess(std::shared_ptr<const access::AccessList> access) { write(access_, std::move(access)); }
+    // Returns the one before.
+    std::shared_ptr<Serving> setServing(std::shared_ptr<Serving> serving) { return write(serving_, std::move(serving)); }
+
+private:
+    template <typename T>
+    T read(const T& value) const {
+        const std::scoped_lock lock(mutex_);
+        return value;
+    }
+    template <typename T>
+    T write(T& place, T value) {
+        const std::scoped_lock lock(mutex_);
+        return std::exchange(place, std::move(value));
+    }
+
+    mutable std::mutex mutex_;
+    std::shared_ptr<const config::Settings> settings_;
+    std::shared_ptr<const access::AccessList> access_;
+    std::shared_ptr<Serving> serving_;
+};
+
+class ServerOperations final : public control::Operations {
+public:
+    // How long the committer may take to come to a question.
+    static constexpr std::chrono::seconds patience{10};
+
+    ServerOperations(const State& state, const failover::Failover& failover, const Clock& clock)
+        : state_(state), failover_(failover), clock_(clock), started_(clock.steady()) {}
+
+    control::Status status() override;
+    Result<std::vector<control::ClientSummary>> clients() override;
+    Result<control::ClientDetails> client(const CallbackAddress& address) override;
+    Result<Reply> remove(const CallbackAddress& address) override;
+    control::AccessAnswer access(const IpAddress& address) override;
+
+    [[nodiscard]] std::chrono::seconds uptime() const;
+
+private:
+    // What `question` makes of the committed state. It may run after we have given up waiting, so it owns
+    // all that it needs.
+    template <typename Question>
+    [[nodiscard]] auto ask(Question question) const -> Result<std::invoke_result_t<Question, const commit::View&>>;
+    [[nodiscard]] Error notActive() const;
+
+    const State& state_;
+    const failover::Failover& failover_;
+    const Clock& clock_;
+    SteadyTime started_;
+};
+
+}  // namespace crnpd

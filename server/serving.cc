@@ -1,0 +1,150 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+#include "server/serving.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "common/messages.h"
+
+namespace crnpd {
+namespace {
+
+// As many messages of the greatest length may be unfinished at the same time.
+constexpr std::size_t unfinishedMessages = 256;
+
+constexpr unsigned mostWorkersByDefault = 4;
+
+registry::Rules rulesOf(const config::Settings& settings) {
+    return {settings.maxClients, settings.limits.registrationsPerClient, settings.limits.messageBytes,
+            settings.limits.removalMemory};
+}
+
+intake::ConnectionLimits connectionLimitsOf(const config::Settings& settings) {
+    return {settings.limits.connections, settings.limits.connectionsPerAddress};
+}
+
+intake::WorkerSettings workerSettingsOf(const config::Settings& settings) {
+    return {settings.limits.messageBytes, settings.limits.messageTime, settings.limits.registrationsPerClient};
+}
+
+unsigned workersFor(const config::Settings& settings) {
+    if (settings.workers != 0) return settings.workers;
+    return std::clamp(std::thread::hardware_concurrency(), 1U, mostWorkersByDefault);
+}
+
+}  // namespace
+
+Serving::Serving(const Clock& clock, const xml::Runtime& xml, store::RegistrationStore& store, Snapshot snapshot,
+                 const config::Settings& settings, const AccessPtr& access)
+    : committer_(store, clock, rulesOf(settings), {}),
+      occupancy_(connectionLimitsOf(settings)),
+      memory_(settings.limits.messageBytes * unfinishedMessages),
+      shared_{clock, xml, occupancy_, memory_,
+              [this](const IpAddress& peer, RegistrationMessage message, exchange::Decider::Decided decided) {
+                  submit(peer, std::move(message), std::move(decided));
+              }} {
+    committer_.start(std::move(snapshot));
+    for (unsigned i = 0; i < workersFor(settings); ++i) {
+        workers_.push_back(std::make_unique<intake::Worker>(shared_, workerSettingsOf(settings), access));
+    }
+}
+
+Serving::~Serving() { stop(); }
+
+void Serving::stop() {
+    for (const auto& worker : workers_) worker->stopTaking();
+    for (const auto& worker : workers_) worker->join();
+    committer_.stop();
+    const std::scoped_lock lock(socketsMutex_);
+    for (const auto& socket : sockets_) log(msg::notListening, socket->address().text());
+    sockets_.clear();
+}
+
+void Serving::submit(const IpAddress& peer, RegistrationMessage message, exchange::Decider::Decided decided) {
+    committer_.submit({{peer, message.port}, message.type, std::move(message.events)},
+                      [decided = std::move(decided)](const commit::Outcome& outcome) {
+                          decided({outcome.reply, outcome.registrations});
+                      });
+}
+
+Result<void> Serving::listen(const std::vector<SocketAddress>& addresses) {
+    auto wanted = socketsFor(addresses);
+    if (!wanted) return wanted.error();
+
+    const std::scoped_lock lock(socketsMutex_);
+    const auto isIn = [](const Sockets& sockets, const auto& socket) {
+        return std::ranges::find(sockets, socket) != sockets.end();
+    };
+    for (const auto& socket : sockets_) {
+        if (!isIn(*wanted, socket)) log(msg::notListening, socket->address().text());
+    }
+    for (const auto& socket : *wanted) {
+        if (!isIn(sockets_, socket)) log(msg::listening, socket->address().text());
+    }
+    sockets_ = std::move(*wanted);
+    for (const auto& worker : workers_) worker->listen(sockets_);
+    return {};
+}
+
+// A socket that is open already stays.
+Result<Serving::Sockets> Serving::socketsFor(const std::vector<SocketAddress>& addresses) const {
+    const std::scoped_lock lock(socketsMutex_);
+    Sockets wanted;
+    for (const auto& address : addresses) {
+        const auto open = std::ranges::find_if(sockets_, [&](const auto& socket) { return socket->configured() == address; });
+        if (open != sockets_.end()) {
+            wanted.push_back(*open);
+            continue;
+        }
+        auto socket = net::ListenSocket::open(address);
+        if (!socket) return socket.error();
+        wanted.push_back(std::move(*socket));
+    }
+    return wanted;
+}
+
+std::vector<SocketAddress> Serving::listening() const {
+    const std::scoped_lock lock(socketsMutex_);
+    std::vector<SocketAddress> addresses;
+    for (const auto& socket : sockets_) addresses.push_back(socket->address());
+    return addresses;
+}
+
+void Serving::apply(const config::Settings& settings) {
+    committer_.setRules(rulesOf(settings));
+    occupancy_.setLimits(connectionLimitsOf(settings));
+    memory_.setLimit(settings.limits.messageBytes * unfinishedMessages);
+    for (const auto& worker : workers_) worker->setSettings(workerSettingsOf(settings));
+}
+
+void Serving::setAccess(const AccessPtr& access) {
+    for (const auto& worker : workers_) worker->setAccess(access);
+}
+
+intake::Statistics Serving::statistics() const {
+    intake::Statistics sum;
+    for (const auto& worker : workers_) {
+        const auto one = worker->statistics();
+        for (std::size_t i = 0; i < sum.replies.size(); ++i) sum.replies[i] += one.replies[i];
+        sum.unanswered += one.unanswered;
+    }
+    return sum;
+}
+
+std::vector<service::Pulse::Member> Serving::members() {
+    std::vector<service::Pulse::Member> members;
+    members.push_back({"the committer", [this](std::function<void()> work) {
+                           committer_.ask([work = std::move(work)](const commit::View&) { work(); });
+                       }});
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+        members.push_back({fmt::format("worker {}", i + 1),
+                           [worker = workers_[i].get()](std::function<void()> work) { worker->ping(std::move(work)); }});
+    }
+    return members;
+}
+
+}  // namespace crnpd
