@@ -54,7 +54,8 @@ public:
     // After commit() answered unknown, and before anything else is called: waits at most `limit` to learn
     // what became of that batch. committed and notCommitted are final. Still unknown: the store takes no
     // further commits until load() was called again.
-    [[nodiscard]] virtual CommitOutcome outcomeOf(BatchId batch, std::chrono::milliseconds limit) noexcept = 0;
+    [[nodiscard]] virtual CommitOutcome outcomeOf(BatchId batch,
+                                                  std::chrono::milliseconds limit) noexcept = 0;
 };
 
 }  // namespace crnpd::store

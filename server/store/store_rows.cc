@@ -1,0 +1,147 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+#include "server/store/store_rows.h"
+
+#include <chrono>
+#include <limits>
+
+#include <arpa/inet.h>
+
+#include "common/registration_codec.h"
+
+namespace crnpd::store {
+namespace {
+
+enum Column { id, ip, port, registrations, removedAt };
+
+Error damagedRow(std::int64_t row, const std::string& why) {
+    return {ErrorCode::damaged,
+            "the store's table clients is damaged at row id " + std::to_string(row) + ": " + why +
+                ". Nothing was changed. Restore a back-up, or mend the row with sqlite3."};
+}
+
+// A link-local address whose interface is gone since it was stored. The client cannot be reached nor come
+// back under it, but it is no reason not to start. It keeps a scope that no interface has (they are positive
+// ints) and that differs from that of every other such row.
+Result<IpAddress> withLostInterface(std::string_view text, std::int64_t row) {
+    const std::string bare(text.substr(0, text.find('%')));
+    in6_addr address{};
+    if (::inet_pton(AF_INET6, bare.c_str(), &address) != 1 || bare.size() == text.size()) {
+        return Error{ErrorCode::damaged, "no IP address"};
+    }
+    constexpr std::uint32_t beyondInterfaces = 0x80000000U;
+    return IpAddress::from(address, beyondInterfaces | static_cast<std::uint32_t>(row & 0x7fffffff));
+}
+
+Result<IpAddress> readIp(std::string_view text, std::int64_t row) {
+    auto address = IpAddress::parse(text);
+    if (!address && address.error().code == ErrorCode::notFound) return withLostInterface(text, row);
+    return address;
+}
+
+Result<CallbackAddress> readAddress(const sqlite::Statement& row, std::int64_t number) {
+    auto address = readIp(row.text(Column::ip), number);
+    if (!address) return damagedRow(number, "ip is no IP address");
+    const std::int64_t port = row.number(Column::port);
+    if (port < 1 || port > std::numeric_limits<std::uint16_t>::max())
+        return damagedRow(number, "port is no port");
+    return CallbackAddress{*address, static_cast<std::uint16_t>(port)};
+}
+
+// Appends the row to the snapshot.
+Result<void> readRow(const sqlite::Statement& row, std::int64_t number, Snapshot& out) {
+    auto client = readAddress(row, number);
+    if (!client) return client.error();
+    const auto rowId = static_cast<RecordId>(number);
+    const bool isClient =
+        row.type(Column::registrations) == SQLITE_TEXT && row.type(Column::removedAt) == SQLITE_NULL;
+    const bool isRemoval =
+        row.type(Column::registrations) == SQLITE_NULL && row.type(Column::removedAt) == SQLITE_INTEGER;
+    if (isClient) {
+        const auto record = row.text(Column::registrations);
+        if (!isRegistrationRecord(record))
+            return damagedRow(number, "registrations is no record of registrations");
+        out.clients.push_back({rowId, *client, std::string(record)});
+    } else if (isRemoval) {
+        const std::chrono::milliseconds sinceEpoch(row.number(Column::removedAt));
+        out.removals.push_back({rowId, *client, WallTime(sinceEpoch)});
+    } else {
+        return damagedRow(number, "it is neither a client nor a removal");
+    }
+    return {};
+}
+
+Result<BatchId> readHead(sqlite::Connection& connection) {
+    auto head = connection.number("SELECT batch FROM head");
+    if (!head) return head.error();
+    if (*head < 0) return Error{ErrorCode::damaged, "the store's head holds a negative batch number"};
+    return static_cast<BatchId>(*head);
+}
+
+}  // namespace
+
+Result<RowWriter> RowWriter::prepare(sqlite::Connection& connection) {
+    auto put = connection.prepare(
+        "INSERT OR REPLACE INTO clients (id, ip, port, registrations, removed_at) VALUES (?1, ?2, ?3, ?4, "
+        "?5)");
+    if (!put) return put.error();
+    auto forget = connection.prepare("DELETE FROM clients WHERE id = ?1");
+    if (!forget) return forget.error();
+    RowWriter writer;
+    writer.put_ = std::move(*put);
+    writer.forget_ = std::move(*forget);
+    return writer;
+}
+
+int RowWriter::write(const Change& change) {
+    return std::visit([this](const auto& record) { return write(record); }, change);
+}
+
+int RowWriter::write(const ClientRecord& record) {
+    bindKey(record.id, record.client);
+    put_.bind(4, std::string_view{record.registrations});
+    put_.bindNull(5);
+    return put_.run();
+}
+
+int RowWriter::write(const RemovalRecord& record) {
+    bindKey(record.id, record.client);
+    put_.bindNull(4);
+    put_.bind(5, static_cast<std::int64_t>(record.removedAt.time_since_epoch().count()));
+    return put_.run();
+}
+
+int RowWriter::write(const ForgottenRecord& record) {
+    forget_.bind(1, static_cast<std::int64_t>(record.id));
+    return forget_.run();
+}
+
+void RowWriter::bindKey(RecordId id, const CallbackAddress& client) {
+    ip_ = client.ip.text();
+    put_.bind(1, static_cast<std::int64_t>(id));
+    put_.bind(2, std::string_view{ip_});
+    put_.bind(3, static_cast<std::int64_t>(client.port));
+}
+
+// In the order of the ids, which is the order of the file: an id that does not ascend is a damaged tree, and
+// a tree that loses or repeats a page is most likely seen here too.
+Result<Snapshot> readSnapshot(sqlite::Connection& connection) {
+    Snapshot snapshot;
+    auto head = readHead(connection);
+    if (!head) return head.error();
+    snapshot.head = *head;
+    auto rows = connection.prepare("SELECT id, ip, port, registrations, removed_at FROM clients ORDER BY id");
+    if (!rows) return rows.error();
+    std::int64_t last = 0;
+    int code = rows->step();
+    for (; code == SQLITE_ROW; code = rows->step()) {
+        const std::int64_t number = rows->number(Column::id);
+        if (number <= last) return damagedRow(number, "its id does not follow " + std::to_string(last));
+        last = number;
+        if (auto read = readRow(*rows, number, snapshot); !read) return read.error();
+    }
+    if (code != SQLITE_DONE) return connection.error(code, "read the table clients");
+    return snapshot;
+}
+
+}  // namespace crnpd::store

@@ -1,0 +1,38 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Records to rows of the table `clients` and back. Included by the sources of this folder only.
+#pragma once
+
+#include <string>
+#include <variant>
+
+#include "common/record.h"
+#include "common/result.h"
+#include "server/store/sqlite.h"
+
+namespace crnpd::store {
+
+// The statements that write, prepared once.
+class RowWriter {
+public:
+    static Result<RowWriter> prepare(sqlite::Connection& connection);
+
+    // SQLite's result code.
+    [[nodiscard]] int write(const Change& change);
+
+private:
+    [[nodiscard]] int write(const ClientRecord& record);
+    [[nodiscard]] int write(const RemovalRecord& record);
+    [[nodiscard]] int write(const ForgottenRecord& record);
+    void bindKey(RecordId id, const CallbackAddress& client);
+
+    sqlite::Statement put_;
+    sqlite::Statement forget_;
+    std::string ip_;  // what put_ is bound to
+};
+
+// Everything in the file, every row checked. `damaged` names the row that nobody of us wrote.
+[[nodiscard]] Result<Snapshot> readSnapshot(sqlite::Connection& connection);
+
+}  // namespace crnpd::store
