@@ -1,0 +1,83 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/config/table.h"
+
+#include <set>
+
+#include "loading.h"
+
+namespace crnpd::config {
+namespace {
+
+TEST(TableTest, EveryDefaultIsAllowedAndWrittenAsItStandsInTheTable) {
+    const auto settings = defaultSettings();
+    for (const auto& setting : settingsTable()) {
+        EXPECT_EQ(setting.kind.write(settings), setting.defaultValue) << setting.fullName();
+    }
+}
+
+TEST(TableTest, NoNameStandsTwiceInASection) {
+    std::set<std::string> names;
+    for (const auto& setting : settingsTable())
+        EXPECT_TRUE(names.insert(setting.fullName()).second) << setting.fullName();
+}
+
+TEST(TableTest, TheRowsOfASectionStandTogether) {
+    const auto names = sectionNames();
+    EXPECT_EQ(names.size(), std::set(names.begin(), names.end()).size());
+    EXPECT_EQ(names, (std::vector<std::string_view>{"limits", "store", "control", "log"}));
+}
+
+TEST(TableTest, EverySettingSaysWhatItIsForAndWhatIsAllowed) {
+    for (const auto& setting : settingsTable()) {
+        EXPECT_TRUE(setting.meaning.ends_with('.')) << setting.fullName();
+        EXPECT_FALSE(setting.kind.allowed.empty()) << setting.fullName();
+    }
+}
+
+// Two rows that wrote to one place would undo each other.
+TEST(TableTest, EachRowReadsAndWritesAPlaceOfItsOwn) {
+    const auto defaults = defaultSettings();
+    const auto changed = settingsOf(R"(
+listen = ["127.0.0.1:1"]
+allow_hosts = ["ALL"]
+deny_hosts = ["192.0.2.1"]
+max_clients = 7
+workers = 3
+[limits]
+message_bytes = 5000
+message_time = "7s"
+connections = 900
+connections_per_address = 90
+registrations_per_client = 9
+removal_memory = "77s"
+[store]
+path = "s"
+[control]
+socket = "c"
+mode = "0600"
+[log]
+level = "warn"
+target = "stderr"
+format = "json"
+)");
+    for (const auto& setting : settingsTable()) {
+        if (setting.fullName() == "store.kind") continue;  // has one value only
+        EXPECT_NE(setting.kind.write(changed), setting.kind.write(defaults)) << setting.fullName();
+    }
+}
+
+TEST(TableTest, SettingsThatOnlyARestartChangesAreNamed) {
+    const auto running = defaultSettings();
+    EXPECT_EQ(restartOnlyDifferences(running, running), std::vector<std::string>{});
+
+    auto wanted = settingsOf(
+        "max_clients = 5\nworkers = 2\n[store]\npath = 'x'\n[log]\nlevel = 'warn'\n"
+        "[control]\nsocket = 'c'\nmode = '0600'");
+    EXPECT_EQ(restartOnlyDifferences(running, wanted),
+              (std::vector<std::string>{"workers", "store.path", "control.socket", "control.mode"}));
+}
+
+}  // namespace
+}  // namespace crnpd::config
