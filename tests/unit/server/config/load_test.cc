@@ -300,6 +300,27 @@ TEST(LoadTest, DeepNestingIsRefusedAndNotFatal) {
               std::string::npos);
 }
 
+TEST(LoadTest, ANameWithoutEndIsRefusedAndNotFatal) {
+    std::string name = "a";
+    for (int i = 0; i < 400'000; ++i)
+        name += ".a";
+    const auto* refusal = "crnpd.toml:2: not valid TOML: a name has more than 16 dots";
+    EXPECT_EQ(problemIn("\n" + name + " = 1"), refusal);
+    EXPECT_EQ(problemIn("\n[" + name + "]"), refusal);
+    EXPECT_EQ(problemIn("\nx = { y = 1, " + name + " = 1 }"), refusal);
+    EXPECT_EQ(problemIn("x = ['''\n' \\''',{" + name + "='1'}]"), refusal);
+    EXPECT_EQ(problemIn("x = [\"\"\"\n\\\"\"\"\"\"\", {" + name + " = 1}]"), refusal);
+}
+
+TEST(LoadTest, DotsInValuesAndCommentsAreNoNames) {
+    const std::string dots(100, '.');
+    EXPECT_EQ(problemsIn("# " + dots + "\nstore.path = \"\\\"" + dots + "\" # \"" + dots), Lines{});
+    EXPECT_EQ(problemsIn("store.path = '''" + dots + "'" + dots + "''''' # " + dots), Lines{});
+    EXPECT_EQ(problemIn("workers = [1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5, 9.5, 1.5, 2.5, 3.5, 4.5, 5.5, "
+                        "6.5, 7.5, 8.5]"),
+              "crnpd.toml:1: workers: a list is not a whole number; allowed: a number from 0 to 64");
+}
+
 class LoadFileTest : public testing::Test {
 protected:
     LoadFileTest() : folder_(testing::TempDir() + "crnpd-load-XXXXXX") {
