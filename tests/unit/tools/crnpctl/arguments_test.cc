@@ -1,0 +1,180 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tools/crnpctl/arguments.h"
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace crnpd::crnpctl {
+namespace {
+
+using ::testing::HasSubstr;
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""s;
+using std::chrono_literals::operator""min;
+
+using Words = std::vector<std::string>;
+
+template <typename Chosen>
+Chosen parsed(const Words& words) {
+    auto result = parseArguments(words, "1.2.3");
+    const auto* const saying = std::get_if<Saying>(&result);
+    EXPECT_EQ(saying, nullptr) << (saying == nullptr ? "" : saying->out + saying->err);
+    if (saying != nullptr) return {};
+    EXPECT_TRUE(std::holds_alternative<Chosen>(std::get<Command>(result)));
+    return std::get<Chosen>(std::get<Command>(result));
+}
+
+Saying said(const Words& words) {
+    auto result = parseArguments(words, "1.2.3");
+    EXPECT_TRUE(std::holds_alternative<Saying>(result));
+    return std::holds_alternative<Saying>(result) ? std::get<Saying>(result) : Saying{};
+}
+
+std::string refusalOf(const Words& words) {
+    const auto saying = said(words);
+    EXPECT_EQ(saying.status, ExitStatus::usage);
+    EXPECT_EQ(saying.out, "");
+    return saying.err;
+}
+
+TEST(Arguments, EachRegistrationCommandIsARegType) {
+    const Words rest{"--port", "2001", "--event", "C"};
+    const auto typeOf = [&](Words words) {
+        words.insert(words.end(), rest.begin(), rest.end());
+        return parsed<RegistrationCommand>(words).message.type;
+    };
+    EXPECT_EQ(typeOf({"register"}), RegistrationType::addClient);
+    EXPECT_EQ(typeOf({"add-events"}), RegistrationType::addEvents);
+    EXPECT_EQ(typeOf({"remove-events"}), RegistrationType::removeEvents);
+    EXPECT_EQ(parsed<RegistrationCommand>({"unregister", "--port", "1"}).message,
+              (RegistrationMessage{RegistrationType::removeClient, 1, {}}));
+}
+
+TEST(Arguments, ARegistrationNeedsOnlyThePort) {
+    const auto command = parsed<RegistrationCommand>({"register", "--port", "2001"});
+    EXPECT_EQ(command.message, (RegistrationMessage{RegistrationType::addClient, 2001, {}}));
+    EXPECT_EQ(command.options.server.text(), "127.0.0.1:9444");
+    EXPECT_EQ(command.options.exchange.timeout, 10s);
+    EXPECT_EQ(command.options.patience.attempts, 5U);
+    EXPECT_EQ(command.options.exchange.source, std::nullopt);
+    EXPECT_EQ(command.options.form, ReplyForm::text);
+}
+
+TEST(Arguments, EventsAreKeptInOrder) {
+    const auto command = parsed<RegistrationCommand>(
+        {"register", "--port", "1", "--event", "A/B:n=1,n=2", "--event=C:x=y", "--event", "[D]"});
+    EXPECT_EQ(command.message.events, (std::vector<EventRegistration>{{"A", "B", {{"n", {"1", "2"}}}},
+                                                                      {"C", std::nullopt, {{"x", {"y"}}}},
+                                                                      {"[D]", std::nullopt, {}}}));
+}
+
+TEST(Arguments, TheOptionsOfAClientAreUnderstood) {
+    const auto options =
+        parsed<RegistrationCommand>({"unregister", "--port", "1", "--server", "[::1]:7", "--source", "::1",
+                                     "--timeout", "250ms", "--attempts", "2", "--json"})
+            .options;
+    EXPECT_EQ(options.server, (ServerName{"::1", 7}));
+    EXPECT_EQ(options.exchange.source->text(), "::1");
+    EXPECT_EQ(options.exchange.timeout, 250ms);
+    EXPECT_EQ(options.patience.attempts, 2U);
+    EXPECT_EQ(options.form, ReplyForm::json);
+}
+
+TEST(Arguments, SendTakesAFileOrADash) {
+    const auto command = parsed<SendCommand>({"send", "--split", "1", "--half-close", "--raw", "-"});
+    EXPECT_EQ(command.file, "-");
+    EXPECT_EQ(command.options.exchange.split, 1U);
+    EXPECT_TRUE(command.options.exchange.halfClose);
+    EXPECT_EQ(command.options.form, ReplyForm::xml);
+    EXPECT_EQ(parsed<SendCommand>({"send", "a b.xml"}).file, "a b.xml");
+}
+
+TEST(Arguments, ControlCommandsKnowTheirSocket) {
+    EXPECT_EQ(parsed<StatusCommand>({"status"}).options.socket, "/run/crnpd/control.sock");
+    EXPECT_EQ(parsed<ClientsCommand>({"clients", "--socket", "/x", "--json"}).options.socket, "/x");
+    EXPECT_EQ(parsed<ClientsCommand>({"--socket", "/x", "clients"}).options.socket, "/x");
+    EXPECT_TRUE(parsed<ClientsCommand>({"clients", "--json"}).options.json);
+}
+
+TEST(Arguments, AClientAndAnAddressAreCheckedBeforeTheServerIsAsked) {
+    EXPECT_EQ(parsed<ClientShowCommand>({"client", "show", "[2001:DB8::1]:7"}).client.text(),
+              "[2001:db8::1]:7");
+    EXPECT_EQ(parsed<ClientRemoveCommand>({"client", "remove", "192.0.2.1:7"}).client.text(), "192.0.2.1:7");
+    EXPECT_EQ(parsed<AccessTestCommand>({"access", "test", "::ffff:192.0.2.1"}).address.text(), "192.0.2.1");
+    refusalOf({"client", "show", "192.0.2.1"});
+    refusalOf({"access", "test", "host"});
+}
+
+TEST(Arguments, WhatIsWrongIsSaidAndIsAUsageError) {
+    EXPECT_THAT(refusalOf({"register"}), HasSubstr("--port"));
+    EXPECT_THAT(refusalOf({"register", "--port", "0"}), HasSubstr("--port"));
+    EXPECT_THAT(refusalOf({"register", "--port", "65536"}), HasSubstr("--port"));
+    EXPECT_THAT(refusalOf({"register", "--port", "x"}), HasSubstr("--port"));
+    EXPECT_THAT(refusalOf({"add-events", "--port", "1"}), HasSubstr("--event"));
+    EXPECT_THAT(refusalOf({"register", "--port", "1", "--event", "C:x"}), HasSubstr("NAME=VALUE"));
+    EXPECT_THAT(refusalOf({"register", "--port", "1", "--event", ""}), HasSubstr("CLASS"));
+    EXPECT_THAT(refusalOf({"register", "--port", "1", "--server", "a:b:c"}), HasSubstr("HOST:PORT"));
+    EXPECT_THAT(refusalOf({"register", "--port", "1", "--raw", "--json"}), HasSubstr("--raw"));
+    EXPECT_THAT(refusalOf({"register", "--port", "1", "stray"}), HasSubstr("stray"));
+    EXPECT_THAT(refusalOf({"unregister", "--port", "1", "--event", "C"}), HasSubstr("--event"));
+    EXPECT_THAT(refusalOf({"send"}), HasSubstr("FILE"));
+    EXPECT_THAT(refusalOf({"send", "f", "--split", "0"}), HasSubstr("--split"));
+    EXPECT_THAT(refusalOf({"send", "f", "--attempts", "0"}), HasSubstr("--attempts"));
+    EXPECT_NE(refusalOf({}), "");
+    EXPECT_NE(refusalOf({"client"}), "");
+}
+
+TEST(Arguments, HelpAndVersionAreNoErrors) {
+    EXPECT_EQ(said({"--version"}).out, "crnpctl 1.2.3\n");
+    EXPECT_EQ(said({"--version"}).status, ExitStatus::ok);
+    const auto help = said({"--help"});
+    EXPECT_EQ(help.status, ExitStatus::ok);
+    EXPECT_THAT(help.out, HasSubstr("LOW_RESOURCE"));
+    EXPECT_THAT(help.out, HasSubstr("Examples:"));
+}
+
+TEST(Arguments, HelpOfACommandExplainsItsSyntaxDefaultsAndExitStatus) {
+    const auto help = said({"register", "--help"}).out;
+    EXPECT_THAT(help, HasSubstr("127.0.0.1:9444"));
+    EXPECT_THAT(help, HasSubstr("CLASS[/SUBCLASS][:NAME=VALUE[,NAME=VALUE]...]"));
+    EXPECT_THAT(help, HasSubstr("backslash"));
+    EXPECT_THAT(help, HasSubstr("Exit status:"));
+    EXPECT_THAT(said({"client", "show", "--help"}).out, HasSubstr("ADDRESS:PORT"));
+}
+
+TEST(Duration, IsANumberAndAUnit) {
+    EXPECT_EQ(*parseDuration("500ms"), 500ms);
+    EXPECT_EQ(*parseDuration("10s"), 10s);
+    EXPECT_EQ(*parseDuration("60m"), 60min);
+    for (const auto* const text :
+         {"", "10", "s", "0s", "-1s", "61m", "3601s", "9999999999999999999s", "1h", "1 s", "1s "}) {
+        EXPECT_FALSE(parseDuration(text)) << text;
+    }
+}
+
+TEST(ExitStatuses, AreAContract) {
+    const std::vector<std::pair<StatusCode, int>> contract{
+        {StatusCode::ok, 0},
+        {StatusCode::retry, 4},
+        {StatusCode::lowResource, 5},
+        {StatusCode::systemError, 6},
+        {StatusCode::fail, 7},
+        {StatusCode::malformed, 8},
+        {StatusCode::invalid, 9},
+        {StatusCode::versionTooHigh, 10},
+        {StatusCode::versionTooLow, 11},
+    };
+    for (const auto& [code, status] : contract) {
+        EXPECT_EQ(static_cast<int>(exitStatusOf(code)), status);
+        EXPECT_THAT(exitStatusTable(), HasSubstr(name(code)));
+    }
+}
+
+}  // namespace
+}  // namespace crnpd::crnpctl

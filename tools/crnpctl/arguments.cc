@@ -1,0 +1,240 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tools/crnpctl/arguments.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <limits>
+#include <sstream>
+#include <string_view>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+
+#include "common/xml/text.h"
+#include "tools/crnpctl/event_syntax.h"
+#include "tools/crnpctl/help_text.h"
+
+namespace crnpd::crnpctl {
+namespace {
+
+constexpr unsigned mostAttempts = 1000;
+
+// An option or a positional whose text `parse` turns into a Result.
+template <typename Value, typename Parse>
+CLI::Option* addParsed(CLI::App& app, const std::string& name, Value& target, Parse parse,
+                       const std::string& help) {
+    return app.add_option_function<std::string>(
+        name,
+        [&target, parse, name](const std::string& text) {
+            auto parsed = parse(text);
+            if (!parsed) throw CLI::ValidationError(name, parsed.error().text);
+            target = *std::move(parsed);
+        },
+        help);
+}
+
+class CommandLine {
+public:
+    explicit CommandLine(const std::string& version)
+        : app_("Try CRNP as a client, and look at a running crnpd.", "crnpctl") {
+        app_.set_version_flag("--version", "crnpctl " + version);
+        app_.require_subcommand(1);
+        app_.footer(examplesHelp() + "\n" + exitStatusHelp());
+        app_.add_option("--socket", control_.socket, "The control socket; the same as behind the command");
+        addRegistration("register", RegistrationType::addClient,
+                        "Register a client (ADD_CLIENT), replacing what it had registered");
+        addRegistration("add-events", RegistrationType::addEvents, "Add event registrations (ADD_EVENTS)");
+        addRegistration("remove-events", RegistrationType::removeEvents,
+                        "Remove event registrations (REMOVE_EVENTS)");
+        addRegistration("unregister", RegistrationType::removeClient, "Remove the client (REMOVE_CLIENT)");
+        addSend();
+        addStatusAndClients();
+        addClient();
+        addAccess();
+    }
+
+    std::variant<Command, Saying> parse(std::vector<std::string> arguments) {
+        std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
+        try {
+            app_.parse(std::move(arguments));
+        } catch (const CLI::ParseError& stopped) {
+            std::ostringstream out;
+            std::ostringstream err;
+            const bool asked = app_.exit(stopped, out, err) == 0;
+            if (asked) return Saying{out.str(), err.str(), ExitStatus::ok};
+            return Saying{out.str(), "crnpctl: " + err.str(), ExitStatus::usage};
+        }
+        return make_();
+    }
+
+private:
+    CLI::App* addCommand(CLI::App& parent, const std::string& name, const std::string& help,
+                         std::function<Command()> make) {
+        auto* const command = parent.add_subcommand(name, help);
+        command->callback([this, make = std::move(make)] { make_ = make; });
+        return command;
+    }
+
+    void addClientOptions(CLI::App& command) {
+        addParsed(command, "--server", client_.server, ServerName::parse,
+                  "The server, HOST:PORT with a name or an address, [IPv6]:PORT; " + ServerName().text() +
+                      " if not given")
+            ->type_name("HOST:PORT");
+        addParsed(command, "--source", client_.exchange.source, &CommandLine::parseSource,
+                  "The local address to connect from; together with the port it is the client's identity")
+            ->type_name("ADDRESS");
+        addParsed(command, "--timeout", client_.exchange.timeout, parseDuration,
+                  "Time limit of one attempt at one address; 10s if not given")
+            ->type_name("DURATION");
+        command.add_option("--attempts", client_.patience.attempts, "How often to try; 5 if not given")
+            ->check(CLI::Range(1U, mostAttempts))
+            ->type_name("N");
+        auto* const raw = command.add_flag_callback(
+            "--raw", [this] { client_.form = ReplyForm::xml; }, "Print the reply's XML as it came");
+        command
+            .add_flag_callback(
+                "--json", [this] { client_.form = ReplyForm::json; }, "Print the reply as JSON")
+            ->excludes(raw);
+    }
+
+    void addRegistration(const std::string& name, RegistrationType type, const std::string& help) {
+        auto* const command = addCommand(app_, name, help, [this, type] {
+            message_.type = type;
+            return RegistrationCommand{client_, message_};
+        });
+        addClientOptions(*command);
+        command->add_option("--port", message_.port, "The client's callback port, where it takes events")
+            ->required()
+            ->check(CLI::Range(1U, unsigned{std::numeric_limits<std::uint16_t>::max()}))
+            ->type_name("N");
+        if (type == RegistrationType::removeClient) {
+            command->footer(repetitionHelp() + "\n" + exitStatusHelp());
+            return;
+        }
+        command
+            ->add_option_function<std::vector<std::string>>(
+                "--event", [this](const std::vector<std::string>& texts) { parseEvents(texts); },
+                "Which events, CLASS[/SUBCLASS][:NAME=VALUE,...]; may be repeated, see below")
+            ->allow_extra_args(false)
+            ->required(type != RegistrationType::addClient)
+            ->type_name("EVENT");
+        command->footer(eventSyntaxHelp() + "\n" + repetitionHelp() + "\n" + exitStatusHelp());
+    }
+
+    void addSend() {
+        auto* const command =
+            addCommand(app_, "send", "Send a file's bytes as they are and print the reply", [this] {
+                return SendCommand{client_, file_};
+            });
+        addClientOptions(*command);
+        command->add_option("FILE", file_, "The document; - is the standard input")
+            ->required()
+            ->type_name("");
+        command->add_option("--split", client_.exchange.split, "Write so many bytes at a time")
+            ->check(CLI::Range(std::size_t{1}, SendCommand::longest))
+            ->type_name("N");
+        command->add_flag("--half-close", client_.exchange.halfClose,
+                          "Shut down our direction of the connection behind the document");
+        command->footer(repetitionHelp() + "\n" + exitStatusHelp());
+    }
+
+    CLI::App* addControlCommand(CLI::App& parent, const std::string& name, const std::string& help,
+                                std::function<Command()> make) {
+        auto* const command = addCommand(parent, name, help, std::move(make));
+        command
+            ->add_option("--socket", control_.socket,
+                         "crnpd's control socket; " + ControlOptions().socket + " if not given")
+            ->type_name("PATH");
+        addParsed(*command, "--timeout", control_.timeout, parseDuration,
+                  "How long the server may be silent; 10s if not given")
+            ->type_name("DURATION");
+        command->add_flag("--json", control_.json,
+                          "Print the server's answer as it is, one JSON object a line");
+        command->footer(controlExitStatusHelp());
+        return command;
+    }
+
+    void addStatusAndClients() {
+        addControlCommand(app_, "status", "Show the server's role, store, and counts",
+                          [this] { return StatusCommand{control_}; });
+        addControlCommand(app_, "clients", "List the registered clients",
+                          [this] { return ClientsCommand{control_}; });
+    }
+
+    void addClient() {
+        auto* const client = app_.add_subcommand("client", "Show or remove one client");
+        client->require_subcommand(1);
+        auto* const show = addControlCommand(*client, "show", "Show a client's registrations", [this] {
+            return ClientShowCommand{control_, address_};
+        });
+        auto* const remove =
+            addControlCommand(*client, "remove", "Remove a client, as REMOVE_CLIENT does", [this] {
+                return ClientRemoveCommand{control_, address_};
+            });
+        for (auto* const command : {show, remove}) {
+            addParsed(*command, "ADDRESS:PORT", address_, SocketAddress::parse,
+                      "The client's callback address")
+                ->required()
+                ->type_name("");
+        }
+    }
+
+    void addAccess() {
+        auto* const access = app_.add_subcommand("access", "Ask who may register");
+        access->require_subcommand(1);
+        auto* const test = addControlCommand(
+            *access, "test", "Say whether an address may register, and which entry decides", [this] {
+                return AccessTestCommand{control_, tested_};
+            });
+        addParsed(*test, "ADDRESS", tested_, IpAddress::parse, "The client's IP address")
+            ->required()
+            ->type_name("");
+    }
+
+    static Result<std::optional<IpAddress>> parseSource(std::string_view text) {
+        const auto address = IpAddress::parse(text);
+        if (!address) return address.error();
+        return std::optional(*address);
+    }
+
+    void parseEvents(const std::vector<std::string>& texts) {
+        for (const auto& text : texts) {
+            auto event = parseEvent(text);
+            if (!event) throw CLI::ValidationError("--event", event.error().text);
+            message_.events.push_back(*std::move(event));
+        }
+    }
+
+    CLI::App app_;
+    ClientOptions client_;
+    RegistrationMessage message_;
+    std::string file_;
+    ControlOptions control_;
+    SocketAddress address_;
+    IpAddress tested_;
+    std::function<Command()> make_;  // of the command that was named
+};
+
+}  // namespace
+
+std::variant<Command, Saying> parseArguments(std::vector<std::string> arguments, const std::string& version) {
+    return CommandLine(version).parse(std::move(arguments));
+}
+
+Result<std::chrono::milliseconds> parseDuration(std::string_view text) {
+    const Error wrong{
+        ErrorCode::invalidArgument,
+        xml::quoted(text) + " is no duration: a number and ms, s or m, at most an hour (10s, 500ms)"};
+    std::int64_t number = 0;
+    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    const auto unit = text.substr(static_cast<std::size_t>(stop - text.data()));
+    const std::int64_t factor = unit == "ms" ? 1 : unit == "s" ? 1000 : unit == "m" ? 60'000 : 0;
+    constexpr std::chrono::milliseconds longest = std::chrono::hours(1);
+    if (error != std::errc{} || factor == 0 || number < 1 || number > longest.count() / factor) return wrong;
+    return std::chrono::milliseconds(number * factor);
+}
+
+}  // namespace crnpd::crnpctl

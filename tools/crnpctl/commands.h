@@ -1,0 +1,90 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What the command line can ask for, and how it is carried out.
+//
+// Threads    run() blocks until the command is done; one thread.
+// Errors     Go to `err` as a line that begins with "crnpctl: "; the status says the rest. Nothing throws but
+//            out of memory. Whether `out` took everything is for the caller to look at.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <iosfwd>
+#include <string>
+#include <variant>
+
+#include "common/address.h"
+#include "common/message.h"
+#include "tools/crnpctl/control_client.h"
+#include "tools/crnpctl/exchange.h"
+#include "tools/crnpctl/exit_status.h"
+#include "tools/crnpctl/patient_client.h"
+#include "tools/crnpctl/reply_printer.h"
+#include "tools/crnpctl/server_name.h"
+
+namespace crnpd::crnpctl {
+
+// Commands that speak CRNP to a server, as a client.
+
+struct ClientOptions {
+    ServerName server;
+    ExchangeOptions exchange;
+    Patience patience;
+    ReplyForm form = ReplyForm::text;
+};
+
+// register, add-events, remove-events, unregister
+struct RegistrationCommand {
+    ClientOptions options;
+    RegistrationMessage message;
+};
+
+struct SendCommand {
+    static constexpr std::size_t longest = 256U << 20U;  // in bytes
+
+    ClientOptions options;
+    std::string file;  // "-" is the standard input
+};
+
+// Commands that speak to a running server over its control socket.
+
+struct StatusCommand {
+    ControlOptions options;
+};
+
+struct ClientsCommand {
+    ControlOptions options;
+};
+
+struct ClientShowCommand {
+    ControlOptions options;
+    CallbackAddress client;
+};
+
+struct ClientRemoveCommand {
+    ControlOptions options;
+    CallbackAddress client;
+};
+
+struct AccessTestCommand {
+    ControlOptions options;
+    IpAddress address;
+};
+
+using Command = std::variant<RegistrationCommand, SendCommand, StatusCommand, ClientsCommand,
+                             ClientShowCommand, ClientRemoveCommand, AccessTestCommand>;
+
+// What a command needs of the process it runs in; a test has its own.
+struct Process {
+    std::istream& in;
+    std::ostream& out;
+    std::ostream& err;
+    std::function<void(std::chrono::milliseconds)> pause;
+};
+
+// For the first two commands xml::Runtime must be alive.
+[[nodiscard]] ExitStatus run(const Command& command, const Process& process);
+
+}  // namespace crnpd::crnpctl

@@ -1,0 +1,81 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The requests and answers of the control socket as values: the only code of crnpctl that looks into JSON,
+// apart from the output of a reply as JSON (printing.h). docs/operations.md describes the protocol.
+//
+// Promise    A line that is a refusal becomes the error, with its text: notFound for the code NOT_FOUND, else
+//            cancelled. A line that is no such answer at all becomes `damaged`. Keys that are not known are
+//            not looked at: a newer server may say more.
+// Threads    Free functions without state; no library exception leaves them.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "common/address.h"
+#include "common/message.h"
+#include "common/result.h"
+
+namespace crnpd::crnpctl {
+
+[[nodiscard]] std::string statusRequest();
+[[nodiscard]] std::string clientsRequest();
+[[nodiscard]] std::string clientShowRequest(const CallbackAddress& client);
+[[nodiscard]] std::string clientRemoveRequest(const CallbackAddress& client);
+[[nodiscard]] std::string accessTestRequest(const IpAddress& address);
+
+struct ServerStatus {
+    std::string version;
+    std::int64_t pid = 0;
+    std::string role;
+    std::string reason;  // why it is not active
+    std::int64_t term = 0;
+    std::string leader;
+    std::string storeKind;
+    std::string storePath;
+    std::int64_t revision = 0;
+    std::int64_t clients = 0;
+    std::int64_t removals = 0;
+    std::int64_t connections = 0;
+    std::vector<std::string> listen;
+    std::int64_t uptimeSeconds = 0;
+    std::map<std::string, std::int64_t> replies;  // how many of each code since the start
+};
+
+struct ClientLine {
+    std::string client;
+    std::int64_t registrations = 0;
+};
+struct EndLine {
+    std::int64_t clients = 0;
+};
+
+struct ClientDetails {
+    std::string client;
+    std::int64_t id = 0;
+    std::vector<EventRegistration> events;
+};
+
+struct AccessVerdict {
+    std::string address;
+    bool allowed = false;
+    std::string list;     // the setting that decides
+    std::string entry;    // its entry
+    std::string network;  // what the entry stands for
+    std::string text;     // for a person
+};
+
+// Any answer: is it a refusal?
+[[nodiscard]] Result<void> readAccepted(std::string_view line);
+[[nodiscard]] Result<ServerStatus> readStatus(std::string_view line);
+[[nodiscard]] Result<std::variant<ClientLine, EndLine>> readClientsLine(std::string_view line);
+[[nodiscard]] Result<ClientDetails> readClientDetails(std::string_view line);
+[[nodiscard]] Result<AccessVerdict> readAccessVerdict(std::string_view line);
+
+}  // namespace crnpd::crnpctl

@@ -1,0 +1,34 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+
+// An event registration as a person types it:
+//
+//     CLASS[/SUBCLASS][:NAME=VALUE[,NAME=VALUE]...]
+//
+//     EC_Cluster                                          every event of the class
+//     EC_Cluster/ESC_cluster_rg_state                     of one subclass
+//     EC_Cluster/ESC_cluster_rg_state:rg_name=web-rg      with one pair
+//     EC_Cluster/ESC_cluster_membership:node_list=a,node_list=b
+//                                                         one pair with two values, an array
+//
+// The first '/' before the first ':' begins the subclass, the first ':' the pairs; ',' separates pairs; the
+// first '=' of a pair begins its value, which may be empty and is never trimmed. A backslash takes the
+// meaning from one of \ , = : / behind it. Two pairs of one name in one registration, and the empty
+// subclass, which is not the same as none, cannot be typed: `crnpctl send` sends any document.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "common/message.h"
+#include "common/result.h"
+
+namespace crnpd::crnpctl {
+
+// Normalized. Errors: invalidArgument, also for text that XML cannot carry.
+[[nodiscard]] Result<EventRegistration> parseEvent(std::string_view text);
+
+// The other way round; parseEvent() makes an equal registration of it unless that cannot be typed.
+[[nodiscard]] std::string formatEvent(const EventRegistration& event);
+
+}  // namespace crnpd::crnpctl

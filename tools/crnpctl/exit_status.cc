@@ -1,0 +1,70 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tools/crnpctl/exit_status.h"
+
+#include <array>
+#include <string_view>
+
+#include <fmt/format.h>
+
+namespace crnpd::crnpctl {
+namespace {
+
+struct Row {
+    ExitStatus status;
+    std::string_view meaning;
+};
+
+constexpr std::array<Row, 13> rows{{
+    {ExitStatus::ok, "OK, or the control command was carried out"},
+    {ExitStatus::failed, "no reply, no connection, or the control socket refused"},
+    {ExitStatus::usage, "the command line is wrong, or FILE cannot be read"},
+    {ExitStatus::notFound, "the server knows no such client (client show, client remove)"},
+    {ExitStatus::retry, "RETRY"},
+    {ExitStatus::lowResource, "LOW_RESOURCE"},
+    {ExitStatus::systemError, "SYSTEM_ERROR"},
+    {ExitStatus::fail, "FAIL"},
+    {ExitStatus::malformed, "MALFORMED"},
+    {ExitStatus::invalid, "INVALID"},
+    {ExitStatus::versionTooHigh, "VERSION_TOO_HIGH"},
+    {ExitStatus::versionTooLow, "VERSION_TOO_LOW"},
+    {ExitStatus::unknownReply, "the answer is no SC_REPLY, or its STATUS_CODE is unknown"},
+}};
+
+}  // namespace
+
+ExitStatus exitStatusOf(StatusCode code) noexcept {
+    switch (code) {
+        case StatusCode::ok:
+            return ExitStatus::ok;
+        case StatusCode::retry:
+            return ExitStatus::retry;
+        case StatusCode::lowResource:
+            return ExitStatus::lowResource;
+        case StatusCode::systemError:
+            return ExitStatus::systemError;
+        case StatusCode::fail:
+            return ExitStatus::fail;
+        case StatusCode::malformed:
+            return ExitStatus::malformed;
+        case StatusCode::invalid:
+            return ExitStatus::invalid;
+        case StatusCode::versionTooHigh:
+            return ExitStatus::versionTooHigh;
+        case StatusCode::versionTooLow:
+            return ExitStatus::versionTooLow;
+    }
+    return ExitStatus::unknownReply;
+}
+
+std::string exitStatusTable(ExitStatus last) {
+    std::string table;
+    for (const auto& row : rows) {
+        if (row.status > last) break;
+        table += fmt::format("  {:>2}  {}\n", static_cast<int>(row.status), row.meaning);
+    }
+    return table;
+}
+
+}  // namespace crnpd::crnpctl

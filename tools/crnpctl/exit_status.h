@@ -1,0 +1,35 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The exit status of crnpctl: a script tells by it what became of a message. The numbers are a contract; the
+// help text shows them.
+#pragma once
+
+#include <string>
+
+#include "common/message.h"
+
+namespace crnpd::crnpctl {
+
+enum class ExitStatus {
+    ok = 0,
+    failed = 1,    // no reply, no connection, or the control socket's refusal
+    usage = 2,     // the command line, or the file to send
+    notFound = 3,  // the control socket: there is no such client
+    retry = 4,
+    lowResource = 5,
+    systemError = 6,
+    fail = 7,
+    malformed = 8,
+    invalid = 9,
+    versionTooHigh = 10,
+    versionTooLow = 11,
+    unknownReply = 12,  // an answer that is no SC_REPLY or has an unknown STATUS_CODE
+};
+
+[[nodiscard]] ExitStatus exitStatusOf(StatusCode code) noexcept;
+
+// One row a status, for the help text; `last` is the last row.
+[[nodiscard]] std::string exitStatusTable(ExitStatus last = ExitStatus::unknownReply);
+
+}  // namespace crnpd::crnpctl

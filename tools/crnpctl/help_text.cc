@@ -1,0 +1,62 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tools/crnpctl/help_text.h"
+
+#include "tools/crnpctl/exit_status.h"
+
+namespace crnpd::crnpctl {
+
+std::string examplesHelp() {
+    return R"(Examples:
+  crnpctl register --port 2001 --event EC_Cluster
+  crnpctl register --server crnp.example.com:9444 --port 2001 \
+      --event EC_Cluster/ESC_cluster_membership \
+      --event EC_Cluster/ESC_cluster_rg_state:rg_name=web-rg
+  crnpctl add-events --port 2001 --event EC_Cluster/ESC_cluster_r_state:r_name=web
+  crnpctl unregister --port 2001
+  crnpctl send --attempts 1 message.xml
+  crnpctl status
+  crnpctl clients --json
+  crnpctl client show 192.0.2.7:2001
+  crnpctl access test 192.0.2.7
+
+Each command has its own --help.
+)";
+}
+
+std::string eventSyntaxHelp() {
+    return R"(Events:
+  CLASS[/SUBCLASS][:NAME=VALUE[,NAME=VALUE]...]
+
+  EC_Cluster                                      every event of the class
+  EC_Cluster/ESC_cluster_rg_state                 of one subclass
+  EC_Cluster/ESC_cluster_rg_state:rg_name=web-rg  with this pair
+  C/S:rg_name=web-rg,zone=a                       with both pairs
+  C/S:node_list=n1,node_list=n2                   one pair, an array of two values
+
+  A repeated NAME adds a value to the array, in the order as typed. Nothing is
+  trimmed, and a value may be empty. A backslash takes the meaning from one of
+  \ , = : / behind it: 'C/S:text=a\,b' has the value "a,b"; quote it for the
+  shell. An '=', ':' or '/' inside a value needs no backslash.
+)";
+}
+
+std::string repetitionHelp() {
+    return R"(Repetition:
+  If there is no connection, no whole reply within --timeout, or the reply RETRY,
+  the same message is sent again after a pause (0.5 s, 1 s, 2 s ... at most 10 s),
+  to all addresses of HOST in turn, until --attempts are used up. What happens is
+  said on the standard error.
+)";
+}
+
+std::string exitStatusHelp() {
+    return "Exit status:\n" + exitStatusTable();
+}
+
+std::string controlExitStatusHelp() {
+    return "Exit status:\n" + exitStatusTable(ExitStatus::notFound);
+}
+
+}  // namespace crnpd::crnpctl
