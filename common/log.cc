@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/log.h"
 
+#include <spdlog/sinks/sink.h>
+#include <spdlog/spdlog.h>
+
 namespace crnpd {
 namespace {
 
@@ -41,13 +44,16 @@ void escapeForLog(std::string_view text, fmt::memory_buffer& out) {
 
 namespace detail {
 
-FloodGate* gateOf(spdlog::logger& logger) noexcept {
-    return dynamic_cast<FloodGate*>(&logger);
+bool isWanted(spdlog::level::level_enum level, std::string_view id) noexcept {
+    const auto* const logger = spdlog::default_logger_raw();
+    if (!logger->should_log(level)) return false;
+    const auto& sinks = logger->sinks();
+    auto* const gate = sinks.empty() ? nullptr : dynamic_cast<FloodGate*>(sinks.front().get());
+    return gate == nullptr || gate->admits(id);
 }
 
-void send(spdlog::logger& logger, spdlog::level::level_enum level,
-          const fmt::memory_buffer& payload) noexcept {
-    logger.log(level, spdlog::string_view_t{payload.data(), payload.size()});
+void send(spdlog::level::level_enum level, const fmt::memory_buffer& payload) noexcept {
+    spdlog::default_logger_raw()->log(level, spdlog::string_view_t{payload.data(), payload.size()});
 }
 
 }  // namespace detail

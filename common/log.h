@@ -19,7 +19,7 @@
 #include <type_traits>
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
+#include <spdlog/common.h>
 
 namespace crnpd {
 
@@ -60,9 +60,9 @@ public:
 
 namespace detail {
 
-FloodGate* gateOf(spdlog::logger& logger) noexcept;
-void send(spdlog::logger& logger, spdlog::level::level_enum level,
-          const fmt::memory_buffer& payload) noexcept;
+// Whether the level is on and no flood is being held back.
+bool isWanted(spdlog::level::level_enum level, std::string_view id) noexcept;
+void send(spdlog::level::level_enum level, const fmt::memory_buffer& payload) noexcept;
 
 template <typename Arg>
 Loggable<Arg> loggable(const Arg& arg) noexcept {
@@ -77,9 +77,7 @@ Loggable<Arg> loggable(const Arg& arg) noexcept {
 
 template <typename... Args>
 void log(const Message<Args...>& message, const std::type_identity_t<Args>&... args) noexcept {
-    auto& logger = *spdlog::default_logger_raw();
-    if (!logger.should_log(message.level)) return;
-    if (auto* gate = detail::gateOf(logger); gate != nullptr && !gate->admits(message.id)) return;
+    if (!detail::isWanted(message.level, message.id)) return;
     try {
         fmt::memory_buffer payload;
         payload.append(message.id);
@@ -89,7 +87,7 @@ void log(const Message<Args...>& message, const std::type_identity_t<Args>&... a
 (fmt::format_to(fmt::appender(payload), "{}{}{}{}", logSeparator, message.fields[index++],
                         std::is_arithmetic_v<Args> ? '#' : '=', detail::loggable<Args>(args)),
          ...);
-        detail::send(logger, message.level, payload);
+        detail::send(message.level, payload);
     } catch (...) {  // out of memory: the server goes on, one line poorer
     }
 }

@@ -230,11 +230,11 @@ inline constexpr Message<Text, Text, Text, Count, double> registered{
     "One line for each message of a client that was understood, with the reply's code, how many event "
     "registrations the client has now and how long it took."};
 
-inline constexpr Message<Text, Text, unsigned, Text, double> registrationRefused{
+inline constexpr Message<Text, Text, Text, double> registrationRefused{
     "CRNPD-REG-002",
     level::warn,
-    "{}: message refused with {} at line {}: {} ({:.1f} ms)",
-    {"CLIENT", "CODE", "LINE", "REASON", "MILLISECONDS"},
+    "{}: message refused with {}: {} ({:.1f} ms)",
+    {"CLIENT", "CODE", "REASON", "MILLISECONDS"},
     "The client was told so and nothing was stored. Worth a look only when one client repeats it: its "
     "software may be out of date."};
 

@@ -54,6 +54,12 @@ std::string textOf(const std::vector<Network>& networks) {
     return fmt::format("{}", fmt::join(texts, ", "));
 }
 
+std::unique_ptr<store::RegistrationStore> openStore(const std::filesystem::path& path) {
+    store::SqliteOptions options;
+    options.path = path;
+    return std::make_unique<store::SqliteStore>(std::move(options));
+}
+
 // What a setting that waits for the next start says is not in force: it keeps its running value.
 config::Settings withRunning(config::Settings wanted, const config::Settings& running) {
     wanted.workers = running.workers;
@@ -75,8 +81,7 @@ Server::Server(std::filesystem::path configFile, config::Settings settings)
       onInt_(loop_, SIGINT, [this] { stop("SIGINT"); }),
       onHup_(loop_, SIGHUP, [this] { reload(); }),
       election_(settings.store.path),
-      failover_(election_, [path = settings.store.path] { return std::make_unique<store::SqliteStore>(store::SqliteOptions{.path = path}); },
-                settings.store.path, *this, clock_),
+      failover_(election_, [path = settings.store.path] { return openStore(path); }, settings.store.path, *this, clock_),
       operations_(state_, failover_, clock_),
       control_(operations_) {}
 

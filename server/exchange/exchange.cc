@@ -103,13 +103,12 @@ void Exchange::onMessage(std::string_view document) {
 
 // The client that hung up meanwhile is registered all the same; only its reply is dropped.
 void Exchange::onDecision(Decider::Decision decision, RegistrationType type, std::uint16_t port) {
-    answer({std::move(decision.reply), type, port, decision.registrations, 0, true});
+    answer({std::move(decision.reply), type, port, decision.registrations, true});
 }
 
 void Exchange::refuseDocument(const Error& error, bool messageIsWhole) {
     Answer refusal;
     refusal.reply = Reply{statusOf(error.code), textOf(error)};
-    refusal.line = error.line;
     refusal.messageIsWhole = messageIsWhole;
     answer(refusal);
 }

@@ -35,7 +35,6 @@ struct Answer {
     std::optional<RegistrationType> type;  // of a message that could be read
     std::uint16_t port = 0;                // the same
     std::size_t registrations = 0;         // the client's, after the request
-    unsigned line = 0;                     // where a refused document is wrong; 0: not known
     // False: the client may still be sending.
     bool messageIsWhole = false;
 };

@@ -89,7 +89,7 @@ void Session::logAnswer(const exchange::Answer& answer) const {
         return log(msg::registered, client, name(*answer.type), name(answer.reply->code), answer.registrations, took.count());
     }
     if (!heard_ && answer.messageIsWhole) return log(msg::leftWithoutMessage, peer_.text());
-    log(msg::registrationRefused, peer_.text(), name(answer.reply->code), answer.line, answer.reply->text, took.count());
+    log(msg::registrationRefused, peer_.text(), name(answer.reply->code), answer.reply->text, took.count());
 }
 
 }  // namespace crnpd::intake

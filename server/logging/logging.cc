@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <spdlog/async.h>
+#include <spdlog/spdlog.h>
 
 #include <stdexcept>
 #include <thread>
