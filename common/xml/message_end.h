@@ -52,6 +52,9 @@ public:
     // thing behind it that is itself complete. Bytes after that are an unfinished comment or the like.
     [[nodiscard]] std::size_t length() const noexcept { return length_; }
 
+    // The attributes of the element that has most of them.
+    [[nodiscard]] std::size_t mostAttributes() const noexcept { return mostAttributes_; }
+
     // When trailingGarbage or broken: always ErrorCode::malformed.
     [[nodiscard]] Error error() const;
 
@@ -59,25 +62,84 @@ public:
     void reset() noexcept { *this = MessageEnd(); }
 
 private:
-    enum class State : std::uint8_t;
+    enum class State : std::uint8_t {
+        outside,  // before the root or behind it
+        text,
+        lessThan,
+        bang,
+        commentOpens,
+        comment,
+        commentDash,
+        commentDashes,
+        cdataOpens,
+        cdata,
+        cdataBracket,
+        cdataBrackets,
+        doctypeOpens,
+        doctype,
+        doctypeQuote,
+        doctypeEnds,
+        subset,
+        subsetLessThan,
+        subsetBang,
+        declaration,
+        declarationQuote,
+        instruction,
+        instructionQuestion,
+        startName,
+        tag,
+        value,
+        emptyTag,
+        endNameFirst,
+        endName,
+        endTag,
+    };
     enum class Encoding : std::uint8_t { unknown, bytes, utf16le, utf16be };
-    class Bytes;
-    class Units;
 
-    // How many levels remember the hash of their name, to see an end tag that cannot fit.
+    // How many levels remember a hash of their name, so that an end tag that cannot fit is seen at once:
+    // the client would otherwise wait for its answer until the time for a message is over.
     static constexpr std::size_t remembered = 16;
 
-    bool detectEncoding(std::string_view& bytes) noexcept;
-    void decideEncoding() noexcept;
-    void feedUnits(std::string_view bytes) noexcept;
-    template <typename Input>
-    void scan(Input& input) noexcept;
-    bool step(unsigned unit) noexcept;
+    const char* feedBytes(const char* at, const char* end) noexcept;
+    const char* feedUnits(const char* at, const char* end) noexcept;
+    const char* skip(const char* at, const char* end) noexcept;
+    const char* skipWord(const char* at, const char* end) noexcept;
+    const char* skipName(const char* at, const char* end) noexcept;
+    const char* skipAttributes(const char* at, const char* end) noexcept;
+    void recognise(unsigned byte) noexcept;
+
+    void step(unsigned unit) noexcept;
+    void stepTag(unsigned unit) noexcept;
+    void stepDoctype(unsigned unit) noexcept;
+    void stepSection(unsigned unit) noexcept;
+    void stepMarkup(unsigned unit) noexcept;
+    void beginValue(unsigned quote) noexcept;
+    void inName(unsigned unit) noexcept;
+    void inTag(unsigned unit) noexcept;
+    void expect(unsigned unit, std::string_view word, State next, const char* reason) noexcept;
+    void close() noexcept;
+    void leaveMarkup() noexcept;
     void refuse(const char* reason) noexcept;
+
+    [[nodiscard]] bool refused() const noexcept { return verdict_ > Verdict::complete; }
+    [[nodiscard]] bool idleBehindRoot() const noexcept { return state_ == State::outside && rootClosed_; }
 
     Verdict verdict_ = Verdict::needMore;
     Encoding encoding_ = Encoding::unknown;
-    State state_{};
+    State state_ = State::outside;
+    bool rootClosed_ = false;
+    bool doctypeSeen_ = false;
+    bool inSubset_ = false;
+    std::uint8_t head_ = 0;        // the first bytes of a mark that tells the encoding, or the half of a unit
+    std::uint8_t headLength_ = 0;  // how many
+    std::uint8_t matched_ = 0;     // characters of "CDATA[" or "DOCTYPE" so far
+    std::uint8_t quote_ = 0;
+    std::uint32_t hash_ = 0;
+    std::array<std::uint32_t, remembered> names_{};
+    std::size_t depth_ = 0;
+    std::size_t attributes_ = 0;  // of the tag that is open
+    std::size_t mostAttributes_ = 0;
+    std::size_t fed_ = 0;
     std::size_t length_ = 0;
     unsigned line_ = 1;
     const char* reason_ = nullptr;

@@ -10,7 +10,8 @@
 //              noSpace                         more registrations than the limit, or out of memory:
 //              LOW_RESOURCE
 //            A document that is not well-formed is malformed even if something before the fault is invalid.
-//            The one exception is nesting deeper than `limits.depth`: invalid, whatever follows.
+//            Three exceptions bound the cost and are invalid whatever follows: nesting deeper than
+//            `limits.depth`, an element with more than 256 attributes, more than 1000 unknown elements.
 // Cost       One pass for a document that is accepted. For one that is refused a second, not validating pass
 //            over the same bytes decides between malformed and the rest. Both are linear; neither reads a
 //            file, opens a connection or expands an entity.

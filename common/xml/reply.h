@@ -15,7 +15,7 @@
 namespace crnpd::xml {
 
 // One line with the XML declaration and without a DOCTYPE, a line feed or anything behind the root. Always
-// well-formed: characters that XML cannot hold become U+FFFD. Needs no Runtime.
+// well-formed: characters that XML cannot hold become U+FFFD, line ends in the text blanks. Needs no Runtime.
 [[nodiscard]] std::string writeReply(const Reply& reply);
 
 // Takes any server's reply: with or without a DOCTYPE (which is never read), attributes in any order, both

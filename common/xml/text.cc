@@ -42,6 +42,15 @@ std::size_t legalCharacter(std::string_view text) noexcept {
     return code >= lead.smallest && isXmlCharacter(code) ? lead.length : 0;
 }
 
+// The same without the control characters, also those above ASCII, which some terminals obey.
+std::size_t printableCharacter(std::string_view text) noexcept {
+    const std::size_t length = legalCharacter(text);
+    const auto first = static_cast<unsigned char>(text.front());
+    const bool low = length == 1 && (first < 0x20 || first == 0x7F);
+    const bool high = length == 2 && first == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0;
+    return low || high ? 0 : length;
+}
+
 std::string_view referenceIn(bool attribute, char character) noexcept {
     switch (character) {
         case '<':
@@ -101,14 +110,14 @@ std::string quoted(std::string_view text, std::size_t longest) {
     constexpr std::string_view digits = "0123456789ABCDEF";
     std::string out = "\"";
     while (!text.empty()) {
-        const auto byte = static_cast<unsigned char>(text.front());
-        const std::size_t length = legalCharacter(text);
-        const std::size_t room = length == 0 || byte < 0x20 || byte == 0x7F ? 4 : length;
-        if (out.size() + room > longest + 1) return out + "…\"";
-        if (room == length) {
-            out += text.substr(0, length);
-        } else {
+        const std::size_t length = printableCharacter(text);
+        const std::size_t written = length == 0 ? 4 : length;
+        if (out.size() - 1 + written > longest) return out + "…\"";
+        if (length == 0) {
+            const auto byte = static_cast<unsigned char>(text.front());
             out += {'\\', 'x', digits[byte >> 4U], digits[byte & 0xFU]};
+        } else {
+            out += text.substr(0, length);
         }
         text.remove_prefix(length == 0 ? 1 : length);
     }
