@@ -6,9 +6,11 @@
 """
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -21,6 +23,7 @@ FILES = (
     "usr/bin/crnpctl",
     "usr/lib/systemd/system/crnpd.service",
     "usr/lib/sysusers.d/crnpd.conf",
+    "usr/lib/tmpfiles.d/crnpd.conf",
     "usr/share/crnpd/crnpd.toml",
     "usr/share/doc/crnpd/LICENSE",
     "usr/share/doc/crnpd/README.md",
@@ -44,6 +47,62 @@ def exposure(unit):
     run = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", unit],
                          capture_output=True, text=True, check=False)
     return float(re.search(r"exposure level for \S+: ([0-9.]+)", run.stdout + run.stderr).group(1))
+
+
+def allowed_calls(unit):
+    """The system calls that the unit's SystemCallFilter= lines let through, groups resolved."""
+    calls = set()
+    for line in re.findall(r"^SystemCallFilter=(.+)$", Path(unit).read_text(encoding="utf-8"), re.M):
+        named = set().union(*(calls_of(word) for word in line.lstrip("~").split()))
+        calls = calls - named if line.startswith("~") else calls | named
+    return calls
+
+
+def calls_of(word):
+    if not word.startswith("@"):
+        return {word}
+    run = subprocess.run(["systemd-analyze", "syscall-filter", word], capture_output=True, text=True, check=True)
+    return set().union(*(calls_of(name) for name in re.findall(r"^    ([@\w-]+)$", run.stdout, re.M)))
+
+
+def used_calls(folder):
+    """The system calls of a run of crnpd: start, a registration, a reload, a stop."""
+    config = folder / "crnpd.toml"
+    config.write_text(f'''listen = ["127.0.0.1:0"]
+[store]
+path = "{folder}/registrations.db"
+[control]
+socket = "{folder}/control.sock"
+[log]
+target = "{folder}/crnpd.log"
+''', encoding="utf-8")
+    trace = folder / "trace"
+    log = folder / "crnpd.log"
+    tracer = subprocess.Popen(["strace", "-f", "-qq", "-o", trace, BUILD / "bin/crnpd", "--config", config])
+    try:
+        listening = wait_for(log, r"listening on (\S+)")
+        server = int(wait_for(log, r"as process (\d+)").group(1))
+        subprocess.run([BUILD / "bin/crnpctl", "register", "--server", listening.group(1), "--port", "2001"],
+                       check=True, capture_output=True)
+        os.kill(server, signal.SIGHUP)
+        wait_for(log, r"CRNPD-CFG-001")
+        os.kill(server, signal.SIGTERM)
+        tracer.wait(20)
+    finally:
+        tracer.kill()
+        tracer.wait()
+    calls = set(re.findall(r"^\d+ +(\w+)\(", trace.read_text(encoding="utf-8", errors="replace"), re.M))
+    return calls - {"execve", "fchown"}  # before the filter is set; by SQLite, only as root
+
+
+def wait_for(file, pattern, limit=20.0):
+    until = time.monotonic() + limit
+    while time.monotonic() < until:
+        found = re.search(pattern, file.read_text(encoding="utf-8")) if file.exists() else None
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"{file.name} never said {pattern}")
 
 
 class Installed(unittest.TestCase):
@@ -98,13 +157,28 @@ class Installed(unittest.TestCase):
         install(self.root)
         self.assertLessEqual(exposure(self.runnable_unit()), HIGHEST_EXPOSURE)
 
-    def test_the_user_of_the_unit_is_created_by_sysusers(self):
+    @unittest.skipIf(os.geteuid() != 0, "only root gives folders away")
+    def test_the_user_of_the_unit_and_its_folders_are_created(self):
         install(self.root)
         user = re.search(r"^User=(.+)$", self.unit().read_text(encoding="utf-8"), re.M).group(1)
         (self.root / "etc/passwd").touch()
         (self.root / "etc/group").touch()
         subprocess.run(["systemd-sysusers", f"--root={self.root}"], check=True, capture_output=True)
         self.assertIn(f"\n{user}:", "\n" + (self.root / "etc/passwd").read_text(encoding="utf-8"))
+        subprocess.run(["systemd-tmpfiles", f"--root={self.root}", "--create", "crnpd.conf"], check=True)
+        self.assertEqual((self.root / "var/lib/crnpd").stat().st_mode & 0o777, 0o700)
+        self.assertEqual((self.root / "run/crnpd").stat().st_mode & 0o777, 0o750)
+
+
+    @unittest.skipIf(re.search(b"__[alt]san_init", (BUILD / "bin/crnpd").read_bytes())
+                     if (BUILD / "bin/crnpd").exists() else False, "a sanitizer makes calls of its own")
+    def test_the_sandbox_allows_every_system_call_that_is_made(self):
+        install(self.root)
+        allowed = allowed_calls(self.unit())
+        self.assertNotIn("mount", allowed)
+        used = used_calls(self.root)
+        self.assertIn("accept4", used)
+        self.assertEqual(used - allowed, set())
 
 
 class TheseChecks(unittest.TestCase):
