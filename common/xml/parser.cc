@@ -163,14 +163,6 @@ void Parser::docComment(const XMLCh* /*comment*/) {}
 void Parser::docPI(const XMLCh* /*target*/, const XMLCh* /*data*/) {}
 void Parser::endDocument() {}
 
-// XML 1.1 is another language (other names, other characters, other line ends), so a document in it is not a
-// well-formed document of the one that is spoken here.
-void Parser::XMLDecl(const XMLCh* version, const XMLCh* /*encoding*/, const XMLCh* /*standalone*/,
-                     const XMLCh* /*actual*/) {
-    if (version == nullptr || *version == 0 || std::u16string_view(version) == u"1.0") return;
-    stop({ErrorCode::malformed, "only XML version 1.0 is supported", line()});
-}
-
 void Parser::error(unsigned int code, const XMLCh* domain, XMLErrorReporter::ErrTypes type, const XMLCh* text,
                    const XMLCh* /*systemId*/, const XMLCh* /*publicId*/, XMLFileLoc faultLine,
                    XMLFileLoc /*faultColumn*/) {

@@ -76,8 +76,6 @@ private:
     void docComment(const XMLCh* comment) final;
     void docPI(const XMLCh* target, const XMLCh* data) final;
     void endDocument() final;
-    void XMLDecl(const XMLCh* version, const XMLCh* encoding, const XMLCh* standalone,
-                 const XMLCh* actual) final;
     void error(unsigned int code, const XMLCh* domain, xercesc::XMLErrorReporter::ErrTypes type,
                const XMLCh* text, const XMLCh* systemId, const XMLCh* publicId, XMLFileLoc faultLine,
                XMLFileLoc faultColumn) final;

@@ -134,30 +134,45 @@ bool isAllowed(const std::string& name, Encoding encoding) {
     return std::find(wide.begin(), wide.end(), wanted) != wide.end();
 }
 
-// Every encoding="…" in the XML declaration. A well-formed one has no more than one; the parser says so.
+// The value if `name`, "=" and a quoted value come next. What was begun is taken in any case.
+std::optional<std::string> takeSetting(Units& units, std::string_view name) {
+    if (!units.takeIf(name)) return std::nullopt;
+    units.takeSpace();
+    if (!units.takeIf("=")) return std::nullopt;
+    units.takeSpace();
+    const unsigned quote = units.peek();
+    if (quote != '"' && quote != '\'') return std::nullopt;
+    units.take();
+    std::string value;
+    while (units.peek() != 0 && units.peek() != quote && units.peek() != '>') {
+        const unsigned unit = units.take();
+        value += unit < 0x80 ? static_cast<char>(unit) : '?';
+    }
+    return value;
+}
+
+Error refusedEncoding(const std::string& name, Encoding encoding, unsigned line) {
+    if (isAllowed(name, encoding == Encoding::bytes ? Encoding::utf16le : Encoding::bytes)) {
+        return malformed(
+            "the encoding " + quoted(name) + " is declared, but the document is not written in it", line);
+    }
+    return malformed("the encoding " + quoted(name) + " is not supported: " + std::string(allowedEncodings),
+                     line);
+}
+
+// Every version="…" and encoding="…" in the XML declaration. A well-formed one has no more than one of each;
+// the parser says so. XML 1.1 is another language (other names, other characters, other line ends), so that a
+// document in it is not a well-formed document of the one that is spoken here; and Xerces, once it has seen
+// one, reads the next document with other eyes.
 std::optional<Error> checkDeclaration(Units& units, Encoding encoding) {
     while (units.peek() != 0 && !units.takeIf("?>")) {
-        if (!units.takeIf("encoding")) {
+        if (const auto version = takeSetting(units, "version")) {
+            if (*version != "1.0") return malformed("only XML version 1.0 is supported", units.line());
+        } else if (const auto name = takeSetting(units, "encoding")) {
+            if (!isAllowed(*name, encoding)) return refusedEncoding(*name, encoding, units.line());
+        } else {
             units.take();
-            continue;
         }
-        units.takeSpace();
-        if (!units.takeIf("=")) continue;
-        units.takeSpace();
-        const unsigned quote = units.peek();
-        if (quote != '"' && quote != '\'') continue;
-        units.take();
-        std::string name;
-        while (units.peek() != 0 && units.peek() != quote && units.peek() != '>') {
-            const unsigned unit = units.take();
-            name += unit < 0x80 ? static_cast<char>(unit) : '?';
-        }
-        if (isAllowed(name, encoding)) continue;
-        const bool other = isAllowed(name, encoding == Encoding::bytes ? Encoding::utf16le : Encoding::bytes);
-        return malformed("the encoding " + quoted(name) +
-                             (other ? " is declared, but the document is not written in it"
-                                    : " is not supported: " + std::string(allowedEncodings)),
-                         units.line());
     }
     return std::nullopt;
 }

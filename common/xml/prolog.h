@@ -31,8 +31,8 @@ struct Prolog {
     [[nodiscard]] bool hasDoctype() const noexcept { return doctypeEnd != 0; }
 };
 
-// malformed where the encoding is not allowed or a DOCTYPE is not well-formed. Of an internal subset only the
-// brackets are read. Every other fault is left to the parser.
+// malformed where the encoding is not allowed, the XML version is not 1.0 or a DOCTYPE is not well-formed. Of
+// an internal subset only the brackets are read. Every other fault is left to the parser.
 [[nodiscard]] Result<Prolog> readProlog(std::string_view document);
 
 // A copy in `out` with blanks in place of the DOCTYPE, every line where it was: what the parser is given.

@@ -24,6 +24,12 @@ constexpr std::size_t largeDocument = 64UL * 1024;
 constexpr std::size_t mostAttributes = 256;
 constexpr std::size_t shortDocument = 4096;
 
+// Xerces takes a character that is cut off behind the root for the end of the document. (The prolog was
+// looked at: UTF-16 has no such ends.)
+bool mayHaveABrokenEnd(std::string_view document) {
+    return static_cast<unsigned char>(document.back()) >= 0x80;
+}
+
 // What MessageEnd can tell for certain, and in better words than Xerces.
 std::optional<Error> faultOfShape(std::string_view document) {
     MessageEnd end;
@@ -62,7 +68,7 @@ private:
     Result<RegistrationMessage> judge(std::string_view document, const Prolog& prolog) {
         Error refusal{ErrorCode::invalid, "the DOCTYPE has an internal subset ([...]); it must not have one",
                       prolog.doctypeLine};
-        if (document.size() > shortDocument) {
+        if (document.size() > shortDocument || mayHaveABrokenEnd(document)) {
             if (auto fault = faultOfShape(document)) return *std::move(fault);
         }
         if (!prolog.internalSubset) {

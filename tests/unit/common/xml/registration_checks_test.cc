@@ -102,6 +102,9 @@ TEST_F(RegistrationChecks, WhatFollowsTheRootIsMalformed) {
         {one + "&amp;", malformed, 1, "one document"},
         {one + "<!DOCTYPE a>", malformed, 1, "one document"},
         {one + "<!-- ", malformed, 1, "one document"},
+        {one + "\xFF", malformed, 1, "one document"},
+        {one + "\n\xC3", malformed, 2, "one document"},
+        {one + " \xC3\xA4", malformed, 1, "one document"},
     });
 }
 

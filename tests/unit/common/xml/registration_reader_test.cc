@@ -230,8 +230,8 @@ TEST_F(RegistrationReaderTest, SaysMalformedOrInvalidBeforeTheLimitOfRegistratio
 
 TEST_F(RegistrationReaderTest, ReadsOnAfterARefusal) {
     for (const std::string& document :
-         {registrationWith("<X>"), registrationWith("<X/>"), registrationWith("&x;"), std::string("x"),
-          test::repeated("<SC_EVENT_REG CLASS='", 200000),
+         {registrationWith("<X>"), registrationWith("<X/>"), "<?xml version='1.1'?>" + registrationWith(""),
+          registrationWith("&x;"), std::string("x"), test::repeated("<SC_EVENT_REG CLASS='", 200000),
           registrationWith(test::repeated("<X/>", 200000))}) {
         EXPECT_FALSE(accepts(document));
         EXPECT_EQ(accepted(test::usualMessage).events.size(), 2U);
