@@ -15,7 +15,7 @@ namespace {
 using nlohmann::json;
 
 // What is asked for contains no text but addresses, so dump() cannot meet broken UTF-8.
-std::string requestOf(json fields) {
+std::string requestOf(const json& fields) {
     return fields.dump();
 }
 

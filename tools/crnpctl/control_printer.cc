@@ -27,7 +27,7 @@ std::string joined(const std::vector<std::string>& parts) {
 std::string roleOf(const ServerStatus& status) {
     auto text = status.role;
     if (status.term != 0) text += fmt::format(", term {}", status.term);
-    if (!status.reason.empty()) text += ": " + status.reason;
+    if (status.role != "active" && !status.reason.empty()) text += ": " + status.reason;
     return text;
 }
 

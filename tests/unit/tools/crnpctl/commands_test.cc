@@ -141,7 +141,7 @@ TEST_F(CommandTest, ASourceOfTheOtherFamilyIsExplained) {
 // Over the control socket.
 
 const std::string statusAnswer =
-    R"({"ok":true,"version":"0.1.0","pid":1,"role":"active","reason":"","term":3,"leader":"n1",)"
+    R"({"ok":true,"version":"0.1.0","pid":1,"role":"active","reason":"serving","term":3,"leader":"n1",)"
     R"("store":{"kind":"sqlite","path":"/var/lib/r.db"},"revision":17,"clients":2,"removals":4,"connections":1,)"
     R"("listen":["127.0.0.1:9444","[::1]:9444"],"uptime_seconds":3725,"replies":{"OK":5,"FAIL":1}})";
 
