@@ -4,8 +4,10 @@
 // What the reader accepts, and what it makes of it.
 #include "common/xml/registration_reader.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -236,6 +238,23 @@ TEST_F(RegistrationReaderTest, ReadsOnAfterARefusal) {
         EXPECT_FALSE(accepts(document));
         EXPECT_EQ(accepted(test::usualMessage).events.size(), 2U);
     }
+}
+
+TEST_F(RegistrationReaderTest, SharesTheSchemaWithReadersOnOtherThreads) {
+    std::vector<std::jthread> threads;
+    std::atomic<int> right = 0;
+    for (int i = 0; i < 4; ++i) {
+        threads.emplace_back([this, &right] {
+            RegistrationReader reader(runtime_);
+            for (int n = 0; n < 500; ++n) {
+                const bool accepted = reader.parse(test::usualMessage).has_value();
+                const bool refused = !reader.parse(eventWith("<X/>")).has_value();
+                if (accepted && refused) ++right;
+            }
+        });
+    }
+    threads.clear();
+    EXPECT_EQ(right, 2000);
 }
 
 TEST_F(RegistrationReaderTest, DoesNotCareForTheEnvironmentVariableThatDisablesDtds) {
