@@ -8,9 +8,6 @@
 // interface, because without it nobody could call back.
 #pragma once
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #include <array>
 #include <compare>
 #include <cstdint>
@@ -18,6 +15,9 @@
 #include <span>
 #include <string>
 #include <string_view>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include "common/result.h"
 

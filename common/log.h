@@ -84,7 +84,7 @@ void log(const Message<Args...>& message, const std::type_identity_t<Args>&... a
         payload.push_back(logSeparator);
         fmt::format_to(fmt::appender(payload), message.text, detail::loggable<Args>(args)...);
         [[maybe_unused]] std::size_t index = 0;
-(fmt::format_to(fmt::appender(payload), "{}{}{}{}", logSeparator, message.fields[index++],
+        (fmt::format_to(fmt::appender(payload), "{}{}{}{}", logSeparator, message.fields[index++],
                         std::is_arithmetic_v<Args> ? '#' : '=', detail::loggable<Args>(args)),
          ...);
         detail::send(message.level, payload);

@@ -36,13 +36,15 @@ constexpr std::array<NameTable<StatusCode>, 11> codeNames{{
 
 template <typename Table, typename Enum>
 std::string_view nameIn(const Table& table, Enum value) noexcept {
-    const auto* const found = std::find_if(table.begin(), table.end(), [&](const auto& row) { return row.first == value; });
+    const auto* const found =
+        std::find_if(table.begin(), table.end(), [&](const auto& row) { return row.first == value; });
     return found == table.end() ? std::string_view{"?"} : found->second;
 }
 
 template <typename Enum, typename Table>
 std::optional<Enum> valueIn(const Table& table, std::string_view name) noexcept {
-    const auto* const found = std::find_if(table.begin(), table.end(), [&](const auto& row) { return row.second == name; });
+    const auto* const found =
+        std::find_if(table.begin(), table.end(), [&](const auto& row) { return row.second == name; });
     if (found == table.end()) return std::nullopt;
     return found->first;
 }
@@ -55,8 +57,12 @@ void normalize(EventRegistration& registration) {
     pairs.erase(std::unique(pairs.begin(), pairs.end()), pairs.end());
 }
 
-std::string_view name(RegistrationType type) noexcept { return nameIn(typeNames, type); }
-std::string_view name(StatusCode code) noexcept { return nameIn(codeNames, code); }
+std::string_view name(RegistrationType type) noexcept {
+    return nameIn(typeNames, type);
+}
+std::string_view name(StatusCode code) noexcept {
+    return nameIn(codeNames, code);
+}
 
 std::optional<RegistrationType> registrationTypeNamed(std::string_view name) noexcept {
     return valueIn<RegistrationType>(typeNames, name);

@@ -269,9 +269,11 @@ inline constexpr Message<Text> internalFault{
     {"REASON"},
     "Most often out of memory. The client repeats its message. Report it if memory was not short."};
 
-inline constexpr Message<Text> leftWithoutMessage{
-    "CRNPD-REG-007", level::debug, "{}: connected and left without a message", {"CLIENT"},
-    "Health checks and port scanners do that. Nothing to do."};
+inline constexpr Message<Text> leftWithoutMessage{"CRNPD-REG-007",
+                                                  level::debug,
+                                                  "{}: connected and left without a message",
+                                                  {"CLIENT"},
+                                                  "Health checks and port scanners do that. Nothing to do."};
 
 // --- control socket ---------------------------------------------------------------------------------
 
@@ -362,7 +364,8 @@ inline auto all() {
                       describe(accessRefused),
                       describe(ownAddress),
                       describe(closedWithoutReply),
-                      describe(internalFault), describe(leftWithoutMessage),
+                      describe(internalFault),
+                      describe(leftWithoutMessage),
                       describe(controlListening),
                       describe(controlUnavailable),
                       describe(removedByOperator),

@@ -4,9 +4,9 @@
 // Owns one file descriptor and closes it.
 #pragma once
 
-#include <unistd.h>
-
 #include <utility>
+
+#include <unistd.h>
 
 namespace crnpd {
 

@@ -3,11 +3,12 @@
 
 // crnpd: arguments, settings, run, exit code.
 
-#include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
 #include <string>
+
+#include <CLI/CLI.hpp>
 
 #include "common/version.h"
 #include "server/config/load.h"
@@ -20,7 +21,8 @@ constexpr int failed = 1;
 constexpr int usage = 2;
 
 int tellProblems(const std::vector<crnpd::config::Problem>& problems) {
-    for (const auto& problem : problems) std::cerr << problem.line() << '\n';
+    for (const auto& problem : problems)
+        std::cerr << problem.line() << '\n';
     return failed;
 }
 
@@ -37,7 +39,8 @@ int run(const Arguments& arguments) {
         std::cout << crnpd::config::printSettings(loaded.settings());
         return ok;
     }
-    if (const auto problems = crnpd::config::checkEnvironment(loaded.settings(), loaded.origin()); !problems.empty()) {
+    if (const auto problems = crnpd::config::checkEnvironment(loaded.settings(), loaded.origin());
+        !problems.empty()) {
         return tellProblems(problems);
     }
     if (arguments.check) {
@@ -53,14 +56,19 @@ int run(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
     Arguments arguments;
-    CLI::App app{"crnpd, the CRNP registration server. Takes registrations of clients, keeps them safe and answers each."};
+    CLI::App app{
+        "crnpd, the CRNP registration server. Takes registrations of clients, keeps them safe and answers "
+        "each."};
     app.name("crnpd");
     app.add_option("--config", arguments.config, "settings file")->type_name("FILE")->capture_default_str();
-    app.add_flag("--check-config", arguments.check, "check the settings, say what is wrong and end (exit code 0 or 1)");
-    app.add_flag("--print-config", arguments.print, "print the settings in force with their defaults and end");
+    app.add_flag("--check-config", arguments.check,
+                 "check the settings, say what is wrong and end (exit code 0 or 1)");
+    app.add_flag("--print-config", arguments.print,
+                 "print the settings in force with their defaults and end");
     app.set_version_flag("--version", "crnpd " + std::string(crnpd::version));
-    app.footer("Signals: SIGHUP reads the settings again, SIGTERM and SIGINT end the server in good order.\n"
-               "Exit codes: 0 in good order, 1 a fault (the log says which), 2 wrong arguments.");
+    app.footer(
+        "Signals: SIGHUP reads the settings again, SIGTERM and SIGINT end the server in good order.\n"
+        "Exit codes: 0 in good order, 1 a fault (the log says which), 2 wrong arguments.");
     try {
         app.parse(argc, argv);
         return run(arguments);

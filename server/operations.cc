@@ -2,11 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/operations.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <future>
 #include <span>
+
+#include <fmt/format.h>
 
 #include "common/registration_codec.h"
 
@@ -20,24 +20,29 @@ constexpr std::size_t lookedUpAtOnce = 10000;
 
 Error ServerOperations::notActive() const {
     const auto leader = failover_.leader();
-    return {ErrorCode::busy, fmt::format("this server is not active ({}{}); ask the active one",
-                                         name(failover_.role().role), leader.empty() ? "" : "; active is " + leader)};
+    return {ErrorCode::busy,
+            fmt::format("this server is not active ({}{}); ask the active one", name(failover_.role().role),
+                        leader.empty() ? "" : "; active is " + leader)};
 }
 
 template <typename Question>
-auto ServerOperations::ask(Question question) const -> Result<std::invoke_result_t<Question, const commit::View&>> {
+auto ServerOperations::ask(Question question) const
+    -> Result<std::invoke_result_t<Question, const commit::View&>> {
     using Answer = std::invoke_result_t<Question, const commit::View&>;
     const auto serving = state_.serving();
     auto answer = std::make_shared<std::promise<Answer>>();
     auto future = answer->get_future();
-    if (!serving || !serving->committer().ask([answer, question = std::move(question)](const commit::View& view) {
+    if (!serving ||
+        !serving->committer().ask([answer, question = std::move(question)](const commit::View& view) {
             answer->set_value(question(view));
         })) {
         return notActive();
     }
     if (future.wait_for(patience) != std::future_status::ready) {
-        return Error{ErrorCode::io, fmt::format("the server has not answered within {} s: a commit is taking that long; "
-                                                "look at the disk", patience.count())};
+        return Error{ErrorCode::io,
+                     fmt::format("the server has not answered within {} s: a commit is taking that long; "
+                                 "look at the disk",
+                                 patience.count())};
     }
     return future.get();
 }
@@ -72,10 +77,12 @@ control::Status ServerOperations::status() {
         status.removals = numbers->removals;
     }
     status.connections = serving->connections();
-    for (const auto& address : serving->listening()) status.listen.push_back(address.text());
+    for (const auto& address : serving->listening())
+        status.listen.push_back(address.text());
     const auto statistics = serving->statistics();
     for (std::size_t i = 0; i < statistics.replies.size(); ++i) {
-        if (statistics.replies[i] > 0) status.replies.emplace(name(static_cast<StatusCode>(i)), statistics.replies[i]);
+        if (statistics.replies[i] > 0)
+            status.replies.emplace(name(static_cast<StatusCode>(i)), statistics.replies[i]);
     }
     if (statistics.unanswered > 0) status.replies.emplace("none", statistics.unanswered);
     return status;
@@ -94,7 +101,8 @@ Result<std::vector<control::ClientSummary>> ServerOperations::clients() {
             std::vector<control::ClientSummary> summaries;
             for (const auto& address : wanted) {
                 const auto* const entry = view.registry.client(address);
-                if (entry != nullptr) summaries.push_back({address, countRegistrations(entry->registrations)});
+                if (entry != nullptr)
+                    summaries.push_back({address, countRegistrations(entry->registrations)});
             }
             return summaries;
         });
@@ -110,7 +118,8 @@ Result<control::ClientDetails> ServerOperations::client(const CallbackAddress& a
         return entry == nullptr ? std::nullopt : std::optional(*entry);
     });
     if (!found) return found.error();
-    if (!*found) return Error{ErrorCode::notFound, fmt::format("no client is registered at {}", address.text())};
+    if (!*found)
+        return Error{ErrorCode::notFound, fmt::format("no client is registered at {}", address.text())};
     auto events = decodeRegistrations((*found)->registrations);
     if (!events) return events.error();
     return control::ClientDetails{address, (*found)->id, std::move(*events)};
@@ -121,13 +130,16 @@ Result<Reply> ServerOperations::remove(const CallbackAddress& address) {
     if (!serving) return notActive();
     auto answer = std::make_shared<std::promise<std::optional<Reply>>>();
     auto future = answer->get_future();
-    serving->committer().submit({address, RegistrationType::removeClient, {}},
-                                [answer](const commit::Outcome& outcome) { answer->set_value(outcome.reply); });
+    serving->committer().submit(
+        {address, RegistrationType::removeClient, {}},
+        [answer](const commit::Outcome& outcome) { answer->set_value(outcome.reply); });
     if (future.wait_for(patience) == std::future_status::ready) {
         if (auto reply = future.get()) return std::move(*reply);
     }
-    return Error{ErrorCode::io, fmt::format("it is not known whether {} was removed: look with crnpctl client show, and at the disk",
-                                            address.text())};
+    return Error{
+        ErrorCode::io,
+        fmt::format("it is not known whether {} was removed: look with crnpctl client show, and at the disk",
+                    address.text())};
 }
 
 control::AccessAnswer ServerOperations::access(const IpAddress& address) {

@@ -26,7 +26,8 @@ namespace crnpd {
 class State {
 public:
     State(config::Settings settings, std::shared_ptr<const access::AccessList> access)
-        : settings_(std::make_shared<const config::Settings>(std::move(settings))), access_(std::move(access)) {}
+        : settings_(std::make_shared<const config::Settings>(std::move(settings))),
+          access_(std::move(access)) {}
 
     [[nodiscard]] std::shared_ptr<const config::Settings> settings() const { return read(settings_); }
     [[nodiscard]] std::shared_ptr<const access::AccessList> access() const { return read(access_); }
@@ -38,7 +39,9 @@ public:
     }
     void setAccess(std::shared_ptr<const access::AccessList> access) { write(access_, std::move(access)); }
     // Returns the one before.
-    std::shared_ptr<Serving> setServing(std::shared_ptr<Serving> serving) { return write(serving_, std::move(serving)); }
+    std::shared_ptr<Serving> setServing(std::shared_ptr<Serving> serving) {
+        return write(serving_, std::move(serving));
+    }
 
 private:
     template <typename T>
@@ -78,7 +81,8 @@ private:
     // What `question` makes of the committed state. It may run after we have given up waiting, so it owns
     // all that it needs.
     template <typename Question>
-    [[nodiscard]] auto ask(Question question) const -> Result<std::invoke_result_t<Question, const commit::View&>>;
+    [[nodiscard]] auto ask(Question question) const
+        -> Result<std::invoke_result_t<Question, const commit::View&>>;
     [[nodiscard]] Error notActive() const;
 
     const State& state_;

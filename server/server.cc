@@ -2,14 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/server.h"
 
+#include <csignal>
+#include <numeric>
+#include <utility>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-#include <csignal>
-#include <numeric>
-#include <utility>
 
 #include "common/messages.h"
 #include "common/version.h"
@@ -27,30 +27,51 @@ constexpr rlim_t otherDescriptors = 128;
 logging::Options loggingOptionsOf(const config::LogSettings& settings) {
     logging::Options options;
     switch (settings.level) {
-        case config::LogLevel::trace: options.level = spdlog::level::trace; break;
-        case config::LogLevel::debug: options.level = spdlog::level::debug; break;
-        case config::LogLevel::info: options.level = spdlog::level::info; break;
-        case config::LogLevel::warn: options.level = spdlog::level::warn; break;
-        case config::LogLevel::error: options.level = spdlog::level::err; break;
+        case config::LogLevel::trace:
+            options.level = spdlog::level::trace;
+            break;
+        case config::LogLevel::debug:
+            options.level = spdlog::level::debug;
+            break;
+        case config::LogLevel::info:
+            options.level = spdlog::level::info;
+            break;
+        case config::LogLevel::warn:
+            options.level = spdlog::level::warn;
+            break;
+        case config::LogLevel::error:
+            options.level = spdlog::level::err;
+            break;
     }
     switch (settings.target.kind) {
-        case config::LogTarget::Kind::automatic: options.target = logging::Target::automatic; break;
-        case config::LogTarget::Kind::journal: options.target = logging::Target::journal; break;
-        case config::LogTarget::Kind::standardError: options.target = logging::Target::standardError; break;
-        case config::LogTarget::Kind::file: options.target = logging::Target::file; break;
+        case config::LogTarget::Kind::automatic:
+            options.target = logging::Target::automatic;
+            break;
+        case config::LogTarget::Kind::journal:
+            options.target = logging::Target::journal;
+            break;
+        case config::LogTarget::Kind::standardError:
+            options.target = logging::Target::standardError;
+            break;
+        case config::LogTarget::Kind::file:
+            options.target = logging::Target::file;
+            break;
     }
     options.file = settings.target.file;
     options.json = settings.format == config::LogFormat::json;
     return options;
 }
 
-std::shared_ptr<const access::AccessList> accessListOf(const config::Settings& settings, std::vector<Network> local) {
-    return std::make_shared<const access::AccessList>(settings.allowHosts, settings.denyHosts, std::move(local));
+std::shared_ptr<const access::AccessList> accessListOf(const config::Settings& settings,
+                                                       std::vector<Network> local) {
+    return std::make_shared<const access::AccessList>(settings.allowHosts, settings.denyHosts,
+                                                      std::move(local));
 }
 
 std::string textOf(const std::vector<Network>& networks) {
     std::vector<std::string> texts;
-    for (const auto& network : networks) texts.push_back(network.text());
+    for (const auto& network : networks)
+        texts.push_back(network.text());
     return fmt::format("{}", fmt::join(texts, ", "));
 }
 
@@ -81,7 +102,9 @@ Server::Server(std::filesystem::path configFile, config::Settings settings)
       onInt_(loop_, SIGINT, [this] { stop("SIGINT"); }),
       onHup_(loop_, SIGHUP, [this] { reload(); }),
       election_(settings.store.path),
-      failover_(election_, [path = settings.store.path] { return openStore(path); }, settings.store.path, *this, clock_),
+      failover_(
+          election_, [path = settings.store.path] { return openStore(path); }, settings.store.path, *this,
+          clock_),
       operations_(state_, failover_, clock_),
       control_(operations_) {}
 
@@ -105,7 +128,8 @@ int Server::run() {
 
 Result<void> Server::takeOver(store::Term, store::RegistrationStore& store, Snapshot snapshot) {
     const auto settings = state_.settings();
-    auto serving = std::make_shared<Serving>(clock_, xml_, store, std::move(snapshot), *settings, state_.access());
+    auto serving =
+        std::make_shared<Serving>(clock_, xml_, store, std::move(snapshot), *settings, state_.access());
     state_.setServing(serving);
     if (const auto listening = serving->listen(settings->listen); !listening) return listening.error();
     loop_.post([this] { tick(); });
@@ -144,9 +168,11 @@ void Server::reload() {
     auto problems = loaded.problems();
     if (loaded) problems = config::checkEnvironment(loaded.settings(), loaded.origin());
     if (problems.empty()) {
-        if (const auto applied = apply(loaded.settings()); !applied) problems.push_back({configFile_, applied.error().text});
+        if (const auto applied = apply(loaded.settings()); !applied)
+            problems.push_back({configFile_, applied.error().text});
     }
-    for (const auto& problem : problems) log(msg::reloadRefused, configFile_.string(), problem.line());
+    for (const auto& problem : problems)
+        log(msg::reloadRefused, configFile_.string(), problem.line());
     if (problems.empty()) log(msg::reloaded, configFile_.string());
     notifier_.ready();
 }
@@ -167,7 +193,8 @@ Result<void> Server::apply(const config::Settings& wanted) {
         serving->setAccess(access);
     }
     logging_.apply(loggingOptionsOf(settings.log));
-    for (const auto& name : config::restartOnlyDifferences(*running, wanted)) log(msg::restartNeeded, name);
+    for (const auto& name : config::restartOnlyDifferences(*running, wanted))
+        log(msg::restartNeeded, name);
     return {};
 }
 
@@ -212,7 +239,8 @@ void Server::tellStatus() {
     const bool serves = role == failover::Role::active || !leader.empty();
     if (serves && !std::exchange(readyTold_, true)) notifier_.ready();
 
-    auto status = serving          ? fmt::format("{}: {} clients, term {}", name(role), clients_.load(), failover_.term())
+    auto status = serving
+                      ? fmt::format("{}: {} clients, term {}", name(role), clients_.load(), failover_.term())
                   : leader.empty() ? std::string(name(role))
                                    : fmt::format("{}: {} is active", name(role), leader);
     if (status == statusTold_) return;
@@ -223,7 +251,8 @@ void Server::tellStatus() {
 void Server::beat() {
     const auto serving = state_.serving();
     const auto late = pulse_.beat(serving ? serving->members() : std::vector<service::Pulse::Member>{});
-    for (const auto& thread : late) log(msg::threadStuck, thread.name, static_cast<std::uint64_t>(thread.since.count()));
+    for (const auto& thread : late)
+        log(msg::threadStuck, thread.name, static_cast<std::uint64_t>(thread.since.count()));
     if (late.empty()) notifier_.alive();
 }
 

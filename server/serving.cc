@@ -2,11 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/serving.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <thread>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "common/messages.h"
 
@@ -28,7 +28,8 @@ intake::ConnectionLimits connectionLimitsOf(const config::Settings& settings) {
 }
 
 intake::WorkerSettings workerSettingsOf(const config::Settings& settings) {
-    return {settings.limits.messageBytes, settings.limits.messageTime, settings.limits.registrationsPerClient};
+    return {settings.limits.messageBytes, settings.limits.messageTime,
+            settings.limits.registrationsPerClient};
 }
 
 unsigned workersFor(const config::Settings& settings) {
@@ -38,8 +39,8 @@ unsigned workersFor(const config::Settings& settings) {
 
 }  // namespace
 
-Serving::Serving(const Clock& clock, const xml::Runtime& xml, store::RegistrationStore& store, Snapshot snapshot,
-                 const config::Settings& settings, const AccessPtr& access)
+Serving::Serving(const Clock& clock, const xml::Runtime& xml, store::RegistrationStore& store,
+                 Snapshot snapshot, const config::Settings& settings, const AccessPtr& access)
     : committer_(store, clock, rulesOf(settings), {}),
       occupancy_(connectionLimitsOf(settings)),
       memory_(settings.limits.messageBytes * unfinishedMessages),
@@ -53,14 +54,19 @@ Serving::Serving(const Clock& clock, const xml::Runtime& xml, store::Registratio
     }
 }
 
-Serving::~Serving() { stop(); }
+Serving::~Serving() {
+    stop();
+}
 
 void Serving::stop() {
-    for (const auto& worker : workers_) worker->stopTaking();
-    for (const auto& worker : workers_) worker->join();
+    for (const auto& worker : workers_)
+        worker->stopTaking();
+    for (const auto& worker : workers_)
+        worker->join();
     committer_.stop();
     const std::scoped_lock lock(socketsMutex_);
-    for (const auto& socket : sockets_) log(msg::notListening, socket->address().text());
+    for (const auto& socket : sockets_)
+        log(msg::notListening, socket->address().text());
     sockets_.clear();
 }
 
@@ -86,7 +92,8 @@ Result<void> Serving::listen(const std::vector<SocketAddress>& addresses) {
         if (!isIn(sockets_, socket)) log(msg::listening, socket->address().text());
     }
     sockets_ = std::move(*wanted);
-    for (const auto& worker : workers_) worker->listen(sockets_);
+    for (const auto& worker : workers_)
+        worker->listen(sockets_);
     return {};
 }
 
@@ -95,7 +102,8 @@ Result<Serving::Sockets> Serving::socketsFor(const std::vector<SocketAddress>& a
     const std::scoped_lock lock(socketsMutex_);
     Sockets wanted;
     for (const auto& address : addresses) {
-        const auto open = std::ranges::find_if(sockets_, [&](const auto& socket) { return socket->configured() == address; });
+        const auto open = std::ranges::find_if(
+            sockets_, [&](const auto& socket) { return socket->configured() == address; });
         if (open != sockets_.end()) {
             wanted.push_back(*open);
             continue;
@@ -110,7 +118,8 @@ Result<Serving::Sockets> Serving::socketsFor(const std::vector<SocketAddress>& a
 std::vector<SocketAddress> Serving::listening() const {
     const std::scoped_lock lock(socketsMutex_);
     std::vector<SocketAddress> addresses;
-    for (const auto& socket : sockets_) addresses.push_back(socket->address());
+    for (const auto& socket : sockets_)
+        addresses.push_back(socket->address());
     return addresses;
 }
 
@@ -118,18 +127,21 @@ void Serving::apply(const config::Settings& settings) {
     committer_.setRules(rulesOf(settings));
     occupancy_.setLimits(connectionLimitsOf(settings));
     memory_.setLimit(settings.limits.messageBytes * unfinishedMessages);
-    for (const auto& worker : workers_) worker->setSettings(workerSettingsOf(settings));
+    for (const auto& worker : workers_)
+        worker->setSettings(workerSettingsOf(settings));
 }
 
 void Serving::setAccess(const AccessPtr& access) {
-    for (const auto& worker : workers_) worker->setAccess(access);
+    for (const auto& worker : workers_)
+        worker->setAccess(access);
 }
 
 intake::Statistics Serving::statistics() const {
     intake::Statistics sum;
     for (const auto& worker : workers_) {
         const auto one = worker->statistics();
-        for (std::size_t i = 0; i < sum.replies.size(); ++i) sum.replies[i] += one.replies[i];
+        for (std::size_t i = 0; i < sum.replies.size(); ++i)
+            sum.replies[i] += one.replies[i];
         sum.unanswered += one.unanswered;
     }
     return sum;
@@ -141,8 +153,9 @@ std::vector<service::Pulse::Member> Serving::members() {
                            committer_.ask([work = std::move(work)](const commit::View&) { work(); });
                        }});
     for (std::size_t i = 0; i < workers_.size(); ++i) {
-        members.push_back({fmt::format("worker {}", i + 1),
-                           [worker = workers_[i].get()](std::function<void()> work) { worker->ping(std::move(work)); }});
+        members.push_back(
+            {fmt::format("worker {}", i + 1),
+             [worker = workers_[i].get()](std::function<void()> work) { worker->ping(std::move(work)); }});
     }
     return members;
 }

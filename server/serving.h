@@ -6,7 +6,8 @@
 //
 // Threads    Made and destroyed by the failover thread; everything else may be called from any thread in
 //            between (the members are thread-safe, the sockets have a lock).
-// Stopping   stop() takes nothing new, answers what was received, waits for it and lets go of the store. Whoever
+// Stopping   stop() takes nothing new, answers what was received, waits for it and lets go of the store.
+// Whoever
 //            still holds the object after that gets refusals from the committer.
 #pragma once
 

@@ -2,18 +2,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/control/control_server.h"
 
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <utility>
+
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-
-#include <array>
-#include <cerrno>
-#include <cstring>
-#include <string>
-#include <utility>
 
 #include "common/messages.h"
 #include "server/control/dispatch.h"
@@ -31,7 +31,9 @@ sockaddr_un nameOf(const std::filesystem::path& path) {
     return name;
 }
 
-UniqueFd unixSocket() { return UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)); }
+UniqueFd unixSocket() {
+    return UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+}
 
 bool somebodyListens(const sockaddr_un& name) {
     const auto probe = unixSocket();
@@ -68,7 +70,9 @@ bool writeAll(int fd, std::string_view text) {
 
 }  // namespace
 
-ControlServer::~ControlServer() { stop(); }
+ControlServer::~ControlServer() {
+    stop();
+}
 
 Result<void> ControlServer::start(const std::filesystem::path& socket, mode_t mode) {
     const auto name = nameOf(socket);
@@ -79,8 +83,8 @@ Result<void> ControlServer::start(const std::filesystem::path& socket, mode_t mo
     if (!fd) return Error{ErrorCode::io, std::strerror(errno)};
     // Nobody may connect before the mode is what the settings say.
     ::fchmod(fd.fd(), 0);
-    if (::bind(fd.fd(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0 || ::chmod(socket.c_str(), mode) != 0 ||
-        ::listen(fd.fd(), backlog) != 0) {
+    if (::bind(fd.fd(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0 ||
+        ::chmod(socket.c_str(), mode) != 0 || ::listen(fd.fd(), backlog) != 0) {
         return Error{ErrorCode::io, std::strerror(errno)};
     }
     path_ = socket;
@@ -97,7 +101,8 @@ void ControlServer::stop() {
     acceptor_.join();
     ::unlink(path_.c_str());
     listener_.reset();
-    for (auto& conversation : conversations_) ::shutdown(conversation.fd.fd(), SHUT_RDWR);
+    for (auto& conversation : conversations_)
+        ::shutdown(conversation.fd.fd(), SHUT_RDWR);
     reap(true);
 }
 
@@ -105,7 +110,8 @@ void ControlServer::accept() {
     while (true) {
         reap(false);
         const bool room = conversations_.size() < mostConversations;
-        std::array<pollfd, 2> ready{{{wake_.fd(), POLLIN, 0}, {listener_.fd(), static_cast<short>(room ? POLLIN : 0), 0}}};
+        std::array<pollfd, 2> ready{
+            {{wake_.fd(), POLLIN, 0}, {listener_.fd(), static_cast<short>(room ? POLLIN : 0), 0}}};
         ::poll(ready.data(), ready.size(), conversations_.empty() ? -1 : reapTime);
         if (ready[0].revents != 0) return;
         if (ready[1].revents == 0) continue;
@@ -123,7 +129,8 @@ void ControlServer::converse(Conversation& conversation) {
     try {
         const auto request = readRequest(fd);
         if (!request.empty()) {
-            dispatch(request, operations_, [fd](const std::string& line) { return writeAll(fd, line + '\n'); });
+            dispatch(request, operations_,
+                     [fd](const std::string& line) { return writeAll(fd, line + '\n'); });
         }
     } catch (const std::exception& fault) {
         log(msg::internalFault, fault.what());

@@ -2,11 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/control/dispatch.h"
 
-#include <unistd.h>
-
 #include <array>
-#include <nlohmann/json.hpp>
 #include <utility>
+
+#include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include "common/messages.h"
 #include "common/version.h"
@@ -16,20 +16,30 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string line(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string line(const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 std::string_view codeOf(ErrorCode code) {
     switch (code) {
-        case ErrorCode::notFound: return "NOT_FOUND";
-        case ErrorCode::busy: return "STANDBY";
-        case ErrorCode::invalidArgument: return "INVALID";
-        default: return "FAIL";
+        case ErrorCode::notFound:
+            return "NOT_FOUND";
+        case ErrorCode::busy:
+            return "STANDBY";
+        case ErrorCode::invalidArgument:
+            return "INVALID";
+        default:
+            return "FAIL";
     }
 }
 
-Json refusal(const Error& error) { return {{"ok", false}, {"error", error.text}, {"code", codeOf(error.code)}}; }
+Json refusal(const Error& error) {
+    return {{"ok", false}, {"error", error.text}, {"code", codeOf(error.code)}};
+}
 
-Json invalid(const std::string& text) { return refusal({ErrorCode::invalidArgument, text}); }
+Json invalid(const std::string& text) {
+    return refusal({ErrorCode::invalidArgument, text});
+}
 
 // The text value of `name`; empty where there is none, which no argument may be.
 std::string argument(const Json& request, const char* name) {
@@ -54,7 +64,8 @@ void status(const Json&, Operations& operations, const WriteLine& write) {
               {"listen", now.listen},
               {"uptime_seconds", now.uptimeSeconds},
               {"replies", Json::object()}};
-    for (const auto& [code, count] : now.replies) json["replies"][code] = count;
+    for (const auto& [code, count] : now.replies)
+        json["replies"][code] = count;
     write(line(json));
 }
 
@@ -75,7 +86,8 @@ Json eventsJson(const std::vector<EventRegistration>& events) {
     Json list = Json::array();
     for (const auto& event : events) {
         Json pairs = Json::array();
-        for (const auto& pair : event.pairs) pairs.push_back({{"name", pair.name}, {"values", pair.values}});
+        for (const auto& pair : event.pairs)
+            pairs.push_back({{"name", pair.name}, {"values", pair.values}});
         list.push_back({{"class", event.eventClass},
                         {"subclass", event.subclass ? Json(*event.subclass) : Json(nullptr)},
                         {"pairs", std::move(pairs)}});
@@ -133,10 +145,10 @@ void accessTest(const Json& request, Operations& operations, const WriteLine& wr
 
 using Verb = void (*)(const Json&, Operations&, const WriteLine&);
 constexpr std::array<std::pair<std::string_view, Verb>, 5> verbs{{{"status", status},
-                                                                   {"clients", clients},
-                                                                   {"client-show", clientShow},
-                                                                   {"client-remove", clientRemove},
-                                                                   {"access-test", accessTest}}};
+                                                                  {"clients", clients},
+                                                                  {"client-show", clientShow},
+                                                                  {"client-remove", clientRemove},
+                                                                  {"access-test", accessTest}}};
 
 }  // namespace
 
@@ -150,7 +162,9 @@ void dispatch(std::string_view request, Operations& operations, const WriteLine&
     for (const auto& [name, verb] : verbs) {
         if (name == wanted) return verb(json, operations, write);
     }
-    write(line(invalid("\"" + wanted + "\" is no request; there are status, clients, client-show, client-remove, access-test")));
+    write(line(
+        invalid("\"" + wanted +
+                "\" is no request; there are status, clients, client-show, client-remove, access-test")));
 }
 
 }  // namespace crnpd::control

@@ -2,20 +2,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/exchange/exchange.h"
 
-#include <fmt/format.h>
-
 #include <utility>
+
+#include <fmt/format.h>
 
 namespace crnpd::exchange {
 namespace {
 
 StatusCode statusOf(ErrorCode code) noexcept {
     switch (code) {
-        case ErrorCode::malformed: return StatusCode::malformed;
-        case ErrorCode::versionTooHigh: return StatusCode::versionTooHigh;
-        case ErrorCode::versionTooLow: return StatusCode::versionTooLow;
-        case ErrorCode::noSpace: return StatusCode::lowResource;
-        default: return StatusCode::invalid;
+        case ErrorCode::malformed:
+            return StatusCode::malformed;
+        case ErrorCode::versionTooHigh:
+            return StatusCode::versionTooHigh;
+        case ErrorCode::versionTooLow:
+            return StatusCode::versionTooLow;
+        case ErrorCode::noSpace:
+            return StatusCode::lowResource;
+        default:
+            return StatusCode::invalid;
     }
 }
 
@@ -35,7 +40,9 @@ bool MemoryBudget::take(std::size_t bytes) noexcept {
 Exchange::Exchange(Tools& tools, const IpAddress& peer, Listener& listener)
     : tools_(tools), peer_(peer), listener_(&listener) {}
 
-Exchange::~Exchange() { dropBuffer(); }
+Exchange::~Exchange() {
+    dropBuffer();
+}
 
 bool Exchange::onBytes(std::string_view bytes) {
     if (state_ != State::reading) return false;
@@ -44,7 +51,9 @@ bool Exchange::onBytes(std::string_view bytes) {
     const bool whole = verdict == xml::MessageEnd::Verdict::complete;
     const auto size = whole ? end_.length() : buffer_.size() + bytes.size();
     if (size > tools_.messageBytes) {
-        refuseDocument({ErrorCode::noSpace, fmt::format("the message is longer than {} bytes", tools_.messageBytes)}, whole);
+        refuseDocument(
+            {ErrorCode::noSpace, fmt::format("the message is longer than {} bytes", tools_.messageBytes)},
+            whole);
         return false;
     }
     // The usual message comes in one piece and is parsed where it lies.
@@ -80,7 +89,8 @@ void Exchange::refuse(Reply reply) {
 
 bool Exchange::keep(std::string_view bytes) {
     if (!tools_.memory.take(bytes.size())) {
-        refuseDocument({ErrorCode::noSpace, "the server holds too many unfinished messages; try again later"}, false);
+        refuseDocument({ErrorCode::noSpace, "the server holds too many unfinished messages; try again later"},
+                       false);
         return false;
     }
     charged_ += bytes.size();
@@ -96,9 +106,10 @@ void Exchange::onMessage(std::string_view document) {
     dropBuffer();
     const auto type = message->type;
     const auto port = message->port;
-    tools_.decider.decide(peer_, std::move(*message), [self = shared_from_this(), type, port](Decider::Decision decision) {
-        self->onDecision(std::move(decision), type, port);
-    });
+    tools_.decider.decide(peer_, std::move(*message),
+                          [self = shared_from_this(), type, port](Decider::Decision decision) {
+                              self->onDecision(std::move(decision), type, port);
+                          });
 }
 
 // The client that hung up meanwhile is registered all the same; only its reply is dropped.

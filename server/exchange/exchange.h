@@ -118,8 +118,8 @@ private:
     Listener* listener_;
     State state_ = State::reading;
     xml::MessageEnd end_;
-    std::string buffer_;        // what came before the current bytes
-    std::size_t charged_ = 0;   // bytes taken from the budget
+    std::string buffer_;       // what came before the current bytes
+    std::size_t charged_ = 0;  // bytes taken from the budget
 };
 
 }  // namespace crnpd::exchange

@@ -2,21 +2,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/failover/failover.h"
 
-#include <fmt/format.h>
-
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "common/messages.h"
 
 namespace crnpd::failover {
 
-Failover::Failover(store::Election& election, OpenStore openStore, std::string storeName, Duties& duties, const Clock& clock)
+Failover::Failover(store::Election& election, OpenStore openStore, std::string storeName, Duties& duties,
+                   const Clock& clock)
     : election_(election),
       openStore_(std::move(openStore)),
       storeName_(std::move(storeName)),
       duties_(duties),
       clock_(clock),
-      role_([](Role from, const RoleState::Now& now) { log(msg::roleChanged, name(from), name(now.role), now.reason); }) {}
+      role_([](Role from, const RoleState::Now& now) {
+          log(msg::roleChanged, name(from), name(now.role), now.reason);
+      }) {}
 
 Failover::~Failover() {
     stop("ended");
@@ -77,7 +80,8 @@ std::optional<Error> Failover::lead(store::Term term, const std::stop_token& sto
     role_.move(Role::takingOver, fmt::format("elected, term {}", term));
     auto store = openStore_();
     auto snapshot = load(*store);
-    auto taken = snapshot ? duties_.takeOver(term, *store, std::move(*snapshot)) : Result<void>(snapshot.error());
+    auto taken =
+        snapshot ? duties_.takeOver(term, *store, std::move(*snapshot)) : Result<void>(snapshot.error());
     if (!taken) {
         if (snapshot) duties_.stepDown();
         store.reset();
@@ -85,7 +89,7 @@ std::optional<Error> Failover::lead(store::Term term, const std::stop_token& sto
         role_.move(Role::stopped, taken.error().text);
         return taken.error();
     }
-    role_.move(Role::active, fmt::format("serving clients, term {}", term));
+    role_.move(Role::active, "serving clients");
     role_.move(Role::steppingDown, waitUntilOver(stop));
     duties_.stepDown();
     store.reset();

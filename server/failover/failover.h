@@ -6,7 +6,8 @@
 //
 // Promise    Between a successful campaign and resign() nobody else uses the store. The store is opened after
 //            the election and closed before the resignation.
-// Threads    Runs on a thread of its own, which also calls Duties. start(), stop(), lose(), role() and leader()
+// Threads    Runs on a thread of its own, which also calls Duties. start(), stop(), lose(), role() and
+// leader()
 //            are for any thread.
 #pragma once
 
@@ -32,7 +33,8 @@ public:
     virtual ~Duties() = default;
 
     // Starts to serve clients with what `store` holds. `store` lives until stepDown() has returned.
-    [[nodiscard]] virtual Result<void> takeOver(store::Term term, store::RegistrationStore& store, Snapshot snapshot) = 0;
+    [[nodiscard]] virtual Result<void> takeOver(store::Term term, store::RegistrationStore& store,
+                                                Snapshot snapshot) = 0;
     // Takes nothing new, answers what was received, lets go of the store. Called after every takeOver().
     virtual void stepDown() = 0;
     // Failover ends: after stop() without an error, or because this node can never become active as things
@@ -45,7 +47,8 @@ public:
     using OpenStore = std::function<std::unique_ptr<store::RegistrationStore>()>;
 
     // All must outlive it. `storeName` is for messages.
-    Failover(store::Election& election, OpenStore openStore, std::string storeName, Duties& duties, const Clock& clock);
+    Failover(store::Election& election, OpenStore openStore, std::string storeName, Duties& duties,
+             const Clock& clock);
     ~Failover();
     Failover(const Failover&) = delete;
     Failover& operator=(const Failover&) = delete;

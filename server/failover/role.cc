@@ -26,17 +26,25 @@ constexpr std::array<std::pair<Role, Role>, 9> moves{{
 
 std::string_view name(Role role) noexcept {
     switch (role) {
-        case Role::starting: return "starting";
-        case Role::standby: return "standby";
-        case Role::takingOver: return "taking over";
-        case Role::active: return "active";
-        case Role::steppingDown: return "stepping down";
-        case Role::stopped: return "stopped";
+        case Role::starting:
+            return "starting";
+        case Role::standby:
+            return "standby";
+        case Role::takingOver:
+            return "taking over";
+        case Role::active:
+            return "active";
+        case Role::steppingDown:
+            return "stepping down";
+        case Role::stopped:
+            return "stopped";
     }
     return "?";
 }
 
-bool mayMove(Role from, Role to) noexcept { return std::ranges::find(moves, std::pair{from, to}) != moves.end(); }
+bool mayMove(Role from, Role to) noexcept {
+    return std::ranges::find(moves, std::pair{from, to}) != moves.end();
+}
 
 void RoleState::move(Role to, std::string reason) {
     Role from{};

@@ -4,7 +4,8 @@
 
 namespace crnpd::intake {
 
-Occupancy::Occupancy(const ConnectionLimits& limits) : limit_(limits.connections), perAddress_(limits.perAddress) {}
+Occupancy::Occupancy(const ConnectionLimits& limits)
+    : limit_(limits.connections), perAddress_(limits.perAddress) {}
 
 void Occupancy::setLimits(const ConnectionLimits& limits) {
     const std::scoped_lock lock(mutex_);

@@ -17,9 +17,11 @@ Session::Session(Worker& worker, UniqueFd fd, const SocketAddress& peer)
       since_(worker.shared_.clock.steady()),
       connection_(worker.loop_, std::move(fd), *this),
       exchange_(std::make_shared<exchange::Exchange>(worker.tools_, peer.ip,
-                                                      static_cast<exchange::Exchange::Listener&>(*this))) {}
+                                                     static_cast<exchange::Exchange::Listener&>(*this))) {}
 
-Session::~Session() { exchange_->left(); }
+Session::~Session() {
+    exchange_->left();
+}
 
 void Session::read() {
     guarded([this] {
@@ -28,7 +30,9 @@ void Session::read() {
     });
 }
 
-void Session::refuse(Reply reply) { exchange_->refuse(std::move(reply)); }
+void Session::refuse(Reply reply) {
+    exchange_->refuse(std::move(reply));
+}
 
 void Session::close() noexcept {
     if (std::exchange(closed_, true)) return;
@@ -72,21 +76,25 @@ void Session::reply(const exchange::Answer& answer) {
     bool draining = false;
     if (!silent) {
         const auto text = xml::writeReply(*answer.reply);
-        draining = connection_.reply(text, answer.messageIsWhole, worker_.buffer_) == net::Connection::Closing::draining;
+        draining = connection_.reply(text, answer.messageIsWhole, worker_.buffer_) ==
+                   net::Connection::Closing::draining;
     }
     since_ = worker_.shared_.clock.steady();
     worker_.onReplied(*this, answer, draining);
     if (!draining) close();
 }
 
-void Session::onClosed() { worker_.onDrained(*this); }
+void Session::onClosed() {
+    worker_.onDrained(*this);
+}
 
 void Session::logAnswer(const exchange::Answer& answer) const {
     const std::chrono::duration<double, std::milli> took = worker_.shared_.clock.steady() - since_;
     if (answer.type) {
         const auto client = CallbackAddress{peer_.ip, answer.port}.text();
         if (!answer.reply) return log(msg::closedWithoutReply, client, name(*answer.type));
-        return log(msg::registered, client, name(*answer.type), name(answer.reply->code), answer.registrations, took.count());
+        return log(msg::registered, client, name(*answer.type), name(answer.reply->code),
+                   answer.registrations, took.count());
     }
     if (!heard_ && answer.messageIsWhole) return log(msg::leftWithoutMessage, peer_.text());
     log(msg::registrationRefused, peer_.text(), name(answer.reply->code), answer.reply->text, took.count());

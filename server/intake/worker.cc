@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/intake/worker.h"
 
-#include <fmt/format.h>
-
 #include <cassert>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "common/messages.h"
 #include "server/intake/session.h"
@@ -70,7 +70,9 @@ void Worker::setSettings(const WorkerSettings& settings) {
     });
 }
 
-void Worker::ping(net::Callback answer) { loop_.post(std::move(answer)); }
+void Worker::ping(net::Callback answer) {
+    loop_.post(std::move(answer));
+}
 
 void Worker::stopTaking() {
     loop_.post([this] { beginStopping(); });
@@ -82,7 +84,8 @@ void Worker::join() {
 
 Statistics Worker::statistics() const {
     Statistics statistics;
-    for (std::size_t i = 0; i < replies_.size(); ++i) statistics.replies[i] = replies_[i].load(std::memory_order_relaxed);
+    for (std::size_t i = 0; i < replies_.size(); ++i)
+        statistics.replies[i] = replies_[i].load(std::memory_order_relaxed);
     statistics.unanswered = unanswered_.load(std::memory_order_relaxed);
     return statistics;
 }
@@ -107,10 +110,12 @@ void Worker::admit(Session& session) {
     const bool fewEnough = shared_.occupancy.entered(session.peer());
     if (const auto verdict = access_->decide(session.peer()); !verdict.allowed) {
         log(msg::accessRefused, session.peer().text(), verdict.text());
-        session.refuse({StatusCode::fail, fmt::format("{} is not allowed to register with this server", session.peer().text())});
+        session.refuse({StatusCode::fail, fmt::format("{} is not allowed to register with this server",
+                                                      session.peer().text())});
     } else if (!fewEnough) {
         session.refuse({StatusCode::lowResource,
-                        fmt::format("{} has as many connections open as one address may have; close some", session.peer().text())});
+                        fmt::format("{} has as many connections open as one address may have; close some",
+                                    session.peer().text())});
     } else {
         session.read();
     }
@@ -129,25 +134,30 @@ void Worker::refuseLateMessages(SteadyTime now) {
         auto& session = **next++;  // refusing moves it out of the list
         if (now - session.since() < settings_.messageTime) return;
         if (!session.isReading()) continue;
-        session.refuse({StatusCode::retry, fmt::format("the message was not complete within {} s; nothing was changed; repeat it",
-                                                       std::chrono::duration<double>(settings_.messageTime).count())});
+        session.refuse(
+            {StatusCode::retry,
+             fmt::format("the message was not complete within {} s; nothing was changed; repeat it",
+                         std::chrono::duration<double>(settings_.messageTime).count())});
     }
 }
 
 void Worker::closeDrained(SteadyTime now) {
     const auto patience = stopping_ ? lastDrainTime : drainTime;
-    while (!draining_.empty() && now - draining_.front()->since() >= patience) draining_.front()->close();
+    while (!draining_.empty() && now - draining_.front()->since() >= patience)
+        draining_.front()->close();
 }
 
 void Worker::beginStopping() {
     if (std::exchange(stopping_, true)) return;
-    for (const auto& acceptor : acceptors_) acceptor->drain();
+    for (const auto& acceptor : acceptors_)
+        acceptor->drain();
     acceptors_.clear();
     for (auto next = open_.begin(); next != open_.end();) {
         auto& session = **next++;
         if (session.isReading()) session.read();  // what has arrived since is answered as well
         if (session.isReading()) {
-            session.refuse({StatusCode::retry, "this server is stopping; nothing was changed; repeat the message"});
+            session.refuse(
+                {StatusCode::retry, "this server is stopping; nothing was changed; repeat the message"});
         }
     }
     finishIfIdle();
@@ -166,7 +176,9 @@ void Worker::onReplied(Session& session, const exchange::Answer& answer, bool dr
     if (draining) move(session, draining_);
 }
 
-void Worker::onDrained(Session& session) { session.close(); }
+void Worker::onDrained(Session& session) {
+    session.close();
+}
 
 void Worker::retire(Session& session) {
     shared_.occupancy.left(session.peer());

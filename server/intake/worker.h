@@ -41,7 +41,8 @@ struct WorkerSettings {
 };
 
 // Has a request decided. `decided` may be called on any thread, once.
-using Submit = std::function<void(const IpAddress& peer, RegistrationMessage, exchange::Decider::Decided decided)>;
+using Submit =
+    std::function<void(const IpAddress& peer, RegistrationMessage, exchange::Decider::Decided decided)>;
 
 // How many replies of each code were given, in the order of StatusCode, and how many connections got none.
 struct Statistics {

@@ -2,12 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/logging/line.h"
 
-#include <fmt/chrono.h>
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cctype>
 #include <chrono>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "common/log.h"
@@ -15,22 +15,29 @@
 namespace crnpd::logging {
 namespace {
 
-std::string_view view(spdlog::string_view_t text) { return {text.data(), text.size()}; }
+std::string_view view(spdlog::string_view_t text) {
+    return {text.data(), text.size()};
+}
 
 std::string timeOf(const spdlog::details::log_msg& message) {
     const auto milliseconds =
         std::chrono::duration_cast<std::chrono::milliseconds>(message.time.time_since_epoch()).count() % 1000;
-    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(message.time)),
-                       milliseconds);
+    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
+                       fmt::gmtime(std::chrono::system_clock::to_time_t(message.time)), milliseconds);
 }
 
 std::string_view levelName(spdlog::level::level_enum level) {
     switch (level) {
-        case spdlog::level::trace: return "trace";
-        case spdlog::level::debug: return "debug";
-        case spdlog::level::info: return "info";
-        case spdlog::level::warn: return "warn";
-        default: return "error";
+        case spdlog::level::trace:
+            return "trace";
+        case spdlog::level::debug:
+            return "debug";
+        case spdlog::level::info:
+            return "info";
+        case spdlog::level::warn:
+            return "warn";
+        default:
+            return "error";
     }
 }
 
@@ -38,16 +45,21 @@ std::string_view levelName(spdlog::level::level_enum level) {
 int priorityOf(spdlog::level::level_enum level) {
     switch (level) {
         case spdlog::level::trace:
-        case spdlog::level::debug: return 7;
-        case spdlog::level::info: return 6;
-        case spdlog::level::warn: return 4;
-        default: return 3;
+        case spdlog::level::debug:
+            return 7;
+        case spdlog::level::info:
+            return 6;
+        case spdlog::level::warn:
+            return 4;
+        default:
+            return 3;
     }
 }
 
 std::string lowerCase(std::string_view text) {
     std::string lower(text);
-    std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::ranges::transform(lower, lower.begin(),
+                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     return lower;
 }
 
@@ -86,24 +98,28 @@ Line takeApart(std::string_view payload) {
 
 std::string asText(const spdlog::details::log_msg& message) {
     const auto line = takeApart(view(message.payload));
-    return fmt::format("{} {:<5} {} {}\n", timeOf(message), levelName(message.level), line.id.empty() ? "-" : line.id, line.text);
+    return fmt::format("{} {:<5} {} {}\n", timeOf(message), levelName(message.level),
+                       line.id.empty() ? "-" : line.id, line.text);
 }
 
 std::string asJson(const spdlog::details::log_msg& message) {
     const auto line = takeApart(view(message.payload));
     nlohmann::ordered_json object{
         {"time", timeOf(message)}, {"level", levelName(message.level)}, {"id", line.id}, {"text", line.text}};
-    for (const auto& field : line.fields) object[lowerCase(field.name)] = valueOf(field);
+    for (const auto& field : line.fields)
+        object[lowerCase(field.name)] = valueOf(field);
     return object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
 }
 
 std::vector<std::string> asJournalFields(const spdlog::details::log_msg& message) {
     const auto line = takeApart(view(message.payload));
-    std::vector<std::string> fields{
-        line.id.empty() ? fmt::format("MESSAGE={}", line.text) : fmt::format("MESSAGE={} {}", line.id, line.text),
-        fmt::format("PRIORITY={}", priorityOf(message.level)), "SYSLOG_IDENTIFIER=crnpd"};
+    std::vector<std::string> fields{line.id.empty() ? fmt::format("MESSAGE={}", line.text)
+                                                    : fmt::format("MESSAGE={} {}", line.id, line.text),
+                                    fmt::format("PRIORITY={}", priorityOf(message.level)),
+                                    "SYSLOG_IDENTIFIER=crnpd"};
     if (!line.id.empty()) fields.push_back(fmt::format("CRNPD_ID={}", line.id));
-    for (const auto& field : line.fields) fields.push_back(fmt::format("CRNPD_{}={}", field.name, field.value));
+    for (const auto& field : line.fields)
+        fields.push_back(fmt::format("CRNPD_{}={}", field.name, field.value));
     return fields;
 }
 

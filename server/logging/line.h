@@ -7,11 +7,11 @@
 // Threads    Free functions without state.
 #pragma once
 
-#include <spdlog/details/log_msg.h>
-
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <spdlog/details/log_msg.h>
 
 namespace crnpd::logging {
 

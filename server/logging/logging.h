@@ -3,7 +3,8 @@
 
 // Where log lines go: the journal with fields, standard error or a file, as text or JSON.
 //
-// Promise    log() never waits for the target: lines go through a bounded queue to a thread of their own. When
+// Promise    log() never waits for the target: lines go through a bounded queue to a thread of their own.
+// When
 //            the target is too slow the oldest lines are dropped, counted, and the count is logged.
 // Threads    Made and used by the main thread; log() is anybody's while it lives.
 // Errors     The constructor throws std::runtime_error for a file that cannot be opened.

@@ -2,19 +2,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/logging/target_sink.h"
 
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <poll.h>
-#include <sys/stat.h>
-#include <systemd/sd-journal.h>
-#include <sys/uio.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <vector>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <systemd/sd-journal.h>
+#include <unistd.h>
 
 #include "server/logging/line.h"
 
@@ -40,7 +40,8 @@ void sendToJournal(const spdlog::details::log_msg& message) {
     const auto fields = asJournalFields(message);
     std::vector<iovec> parts;
     parts.reserve(fields.size());
-    for (const auto& field : fields) parts.push_back({const_cast<char*>(field.data()), field.size()});
+    for (const auto& field : fields)
+        parts.push_back({const_cast<char*>(field.data()), field.size()});
     ::sd_journal_sendv(parts.data(), static_cast<int>(parts.size()));
 }
 
@@ -53,7 +54,8 @@ Result<void> TargetSink::open(const Options& options) {
         if (!file) return Error{ErrorCode::io, std::strerror(errno)};
     }
     const std::scoped_lock lock(mutex_);
-    journal_ = options.target == Target::journal || (options.target == Target::automatic && standardErrorIsJournal());
+    journal_ = options.target == Target::journal ||
+               (options.target == Target::automatic && standardErrorIsJournal());
     json_ = options.json;
     file_ = std::move(file);
     clogged_ = false;

@@ -7,13 +7,13 @@
 // Threads    admits() any; log() the logging thread; everything else the main thread.
 #pragma once
 
-#include <spdlog/sinks/sink.h>
-
 #include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <string>
 #include <string_view>
+
+#include <spdlog/sinks/sink.h>
 
 #include "common/log.h"
 #include "common/result.h"

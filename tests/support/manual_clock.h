@@ -12,7 +12,9 @@ namespace crnpd::support {
 
 class ManualClock final : public Clock {
 public:
-    [[nodiscard]] WallTime wall() const noexcept override { return WallTime(std::chrono::milliseconds(wall_)); }
+    [[nodiscard]] WallTime wall() const noexcept override {
+        return WallTime(std::chrono::milliseconds(wall_));
+    }
     [[nodiscard]] SteadyTime steady() const noexcept override {
         return SteadyTime(std::chrono::milliseconds(steady_));
     }

@@ -2,13 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/commit/committer.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <future>
 #include <latch>
 #include <map>
 #include <memory>
+
+#include <gtest/gtest.h>
 
 #include "server/store/memory_store.h"
 #include "tests/support/failing_store.h"
@@ -38,7 +38,8 @@ protected:
     std::future<Outcome> submit(registry::Request request) {
         auto answer = std::make_shared<std::promise<Outcome>>();
         auto future = answer->get_future();
-        committer.submit(std::move(request), [answer](const Outcome& outcome) { answer->set_value(outcome); });
+        committer.submit(std::move(request),
+                         [answer](const Outcome& outcome) { answer->set_value(outcome); });
         return future;
     }
     std::optional<StatusCode> send(registry::Request request) {
@@ -55,7 +56,12 @@ protected:
     support::ManualClock clock;
     store::MemoryStore memory;
     store::FailingStore store{memory};
-    Committer committer{store, clock, registry::Rules{}, {}};
+    static registry::Rules manyClients() {
+        registry::Rules rules;
+        rules.maxClients = 100000;
+        return rules;
+    }
+    Committer committer{store, clock, manyClients(), {}};
 };
 
 TEST_F(CommitterTest, AnOkComesAfterTheCommitAndNotBefore) {
@@ -86,9 +92,11 @@ TEST_F(CommitterTest, WhatArrivesDuringACommitSharesTheNextOne) {
     auto first = submit(addClient(1));
     reached.wait();
     std::vector<std::future<Outcome>> others;
-    for (std::uint16_t port = 2; port <= 50; ++port) others.push_back(submit(addClient(port)));
+    for (std::uint16_t port = 2; port <= 50; ++port)
+        others.push_back(submit(addClient(port)));
     goOn.count_down();
-    for (auto& other : others) EXPECT_EQ(other.get().reply->code, StatusCode::ok);
+    for (auto& other : others)
+        EXPECT_EQ(other.get().reply->code, StatusCode::ok);
     EXPECT_EQ(sizes, (std::vector<std::size_t>{1, 49}));
 }
 
@@ -153,7 +161,8 @@ TEST_F(CommitterTest, WhileALostStoreCannotBeReadNothingIsAttempted) {
     EXPECT_EQ(send(addClient(2)), StatusCode::systemError);
     EXPECT_EQ(store.commits(), commits);
 
-    EXPECT_EQ(send(removeClient(1)), StatusCode::ok) << "the store is read again and holds what nobody was told";
+    EXPECT_EQ(send(removeClient(1)), StatusCode::ok)
+        << "the store is read again and holds what nobody was told";
 }
 
 TEST_F(CommitterTest, ABatchIsNeverLargerThanTheStoreTakes) {
@@ -171,9 +180,11 @@ TEST_F(CommitterTest, ABatchIsNeverLargerThanTheStoreTakes) {
     reached.wait();
     std::vector<std::future<Outcome>> others;
     const auto many = static_cast<std::uint16_t>(2 * store.batchLimit() + 10);
-    for (std::uint16_t port = 2; port < many; ++port) others.push_back(submit(addClient(port)));
+    for (std::uint16_t port = 2; port < many; ++port)
+        others.push_back(submit(addClient(port)));
     goOn.count_down();
-    for (auto& other : others) EXPECT_EQ(other.get().reply->code, StatusCode::ok);
+    for (auto& other : others)
+        EXPECT_EQ(other.get().reply->code, StatusCode::ok);
     EXPECT_LE(largest, store.batchLimit());
 }
 
@@ -189,9 +200,11 @@ TEST_F(CommitterTest, MessagesOfOneClientAreDecidedInTheOrderOfTheirArrival) {
 
 TEST_F(CommitterTest, StoppingAnswersWhatIsQueuedAndRefusesWhatComesLater) {
     std::vector<std::future<Outcome>> answers;
-    for (std::uint16_t port = 1; port <= 100; ++port) answers.push_back(submit(addClient(port)));
+    for (std::uint16_t port = 1; port <= 100; ++port)
+        answers.push_back(submit(addClient(port)));
     committer.stop();
-    for (auto& answer : answers) EXPECT_EQ(answer.get().reply->code, StatusCode::ok);
+    for (auto& answer : answers)
+        EXPECT_EQ(answer.get().reply->code, StatusCode::ok);
     EXPECT_EQ(send(addClient(101)), StatusCode::retry);
     EXPECT_FALSE(committer.ask([](const View&) {}));
     EXPECT_EQ(clientsInStore(), 100U);

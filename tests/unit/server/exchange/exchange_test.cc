@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/exchange/exchange.h"
 
-#include <gtest/gtest.h>
-
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace crnpd::exchange {
 namespace {
@@ -32,7 +32,8 @@ protected:
     void onAnswer(const Answer& answer) override { answers.push_back(answer); }
 
     std::shared_ptr<Exchange> open() {
-        return std::make_shared<Exchange>(tools, *IpAddress::parse("192.0.2.7"), static_cast<Exchange::Listener&>(*this));
+        return std::make_shared<Exchange>(tools, *IpAddress::parse("192.0.2.7"),
+                                          static_cast<Exchange::Listener&>(*this));
     }
     StatusCode refusal() { return answers.at(0).reply.value().code; }
 
@@ -70,7 +71,8 @@ TEST_F(ExchangeTest, TakesAMessageHoweverItIsSplit) {
         EXPECT_FALSE(split->onBytes(addClient.substr(cut))) << cut;
     }
     auto slow = open();
-    for (const char& byte : addClient) slow->onBytes({&byte, 1});
+    for (const char& byte : addClient)
+        slow->onBytes({&byte, 1});
     EXPECT_EQ(decider.messages.size(), addClient.size());
     EXPECT_TRUE(answers.empty());
 }
@@ -120,7 +122,8 @@ TEST_F(ExchangeTest, UnfinishedMessagesOfAllConnectionsShareOneBudget) {
 }
 
 TEST_F(ExchangeTest, AMessageBeingDecidedHoldsNoBytes) {
-    for (const char& byte : addClient) exchange->onBytes({&byte, 1});
+    for (const char& byte : addClient)
+        exchange->onBytes({&byte, 1});
     EXPECT_EQ(memory.used(), 0U);
 }
 

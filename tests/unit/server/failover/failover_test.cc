@@ -2,12 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/failover/failover.h"
 
-#include <gtest/gtest.h>
-
 #include <condition_variable>
 #include <deque>
 #include <future>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "server/store/memory_store.h"
 #include "tests/support/failing_store.h"
@@ -33,7 +33,8 @@ public:
 
     Result<store::Term> campaign(std::stop_token stop) noexcept override {
         std::unique_lock lock(mutex_);
-        if (!changed_.wait(lock, stop, [&] { return !answers_.empty(); })) return Error{ErrorCode::cancelled, "told to stop"};
+        if (!changed_.wait(lock, stop, [&] { return !answers_.empty(); }))
+            return Error{ErrorCode::cancelled, "told to stop"};
         auto answer = answers_.front();
         answers_.pop_front();
         return answer;

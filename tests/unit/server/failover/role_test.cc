@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/failover/role.h"
 
-#include <gtest/gtest.h>
-
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace crnpd::failover {
 namespace {
@@ -12,8 +12,10 @@ namespace {
 TEST(RoleTest, OnlyTheMovesOfTheTableAreAllowed) {
     EXPECT_TRUE(mayMove(Role::starting, Role::standby));
     EXPECT_TRUE(mayMove(Role::active, Role::steppingDown));
-    EXPECT_FALSE(mayMove(Role::standby, Role::active)) << "nobody serves before it has read the registrations";
-    EXPECT_FALSE(mayMove(Role::active, Role::standby)) << "nobody stands by before it has answered what it took";
+    EXPECT_FALSE(mayMove(Role::standby, Role::active))
+        << "nobody serves before it has read the registrations";
+    EXPECT_FALSE(mayMove(Role::active, Role::standby))
+        << "nobody stands by before it has answered what it took";
     EXPECT_FALSE(mayMove(Role::stopped, Role::standby));
 }
 

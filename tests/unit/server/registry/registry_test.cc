@@ -4,9 +4,9 @@
 // Section 4 of docs/protocol.md, row by row.
 #include "server/registry/registry.h"
 
-#include <gtest/gtest.h>
-
 #include <utility>
+
+#include <gtest/gtest.h>
 
 #include "common/registration_codec.h"
 
@@ -28,12 +28,15 @@ EventRegistration group(const std::string& name) {
     return event("EC_Cluster", "ESC_cluster_rg_state", {{"rg_name", {name}}});
 }
 
-CallbackAddress client(std::uint16_t port) { return {*IpAddress::parse("192.0.2.1"), port}; }
+CallbackAddress client(std::uint16_t port) {
+    return {*IpAddress::parse("192.0.2.1"), port};
+}
 
 class RegistryTest : public testing::Test {
 protected:
     // Decides one request and commits what it changes.
-    Decision send(RegistrationType type, std::vector<EventRegistration> events = {}, std::uint16_t port = 2001) {
+    Decision send(RegistrationType type, std::vector<EventRegistration> events = {},
+                  std::uint16_t port = 2001) {
         Staging staging(registry);
         auto decision = staging.decide({client(port), type, std::move(events)}, now);
         committed = staging.changes();
@@ -45,7 +48,8 @@ protected:
     }
     std::vector<EventRegistration> registered(std::uint16_t port = 2001) {
         const auto* const entry = registry.client(client(port));
-        return entry == nullptr ? std::vector<EventRegistration>{} : decodeRegistrations(entry->registrations).value();
+        return entry == nullptr ? std::vector<EventRegistration>{}
+                                : decodeRegistrations(entry->registrations).value();
     }
 
     Rules rules;
@@ -79,7 +83,8 @@ TEST_F(RegistryTest, AReplacedClientKeepsItsRow) {
     const auto id = registry.client(client(2001))->id;
     add({event("B")});
     EXPECT_EQ(registry.client(client(2001))->id, id);
-    EXPECT_EQ(committed, (std::vector<Change>{ClientRecord{id, client(2001), encodeRegistrations(Events{event("B")})}}));
+    EXPECT_EQ(committed,
+              (std::vector<Change>{ClientRecord{id, client(2001), encodeRegistrations(Events{event("B")})}}));
 }
 
 TEST_F(RegistryTest, TheSameAddClientAgainIsOkAndNeedsNoCommit) {
@@ -133,7 +138,8 @@ TEST_F(RegistryTest, AddEventsAddsAndSkipsWhatExists) {
 }
 
 TEST_F(RegistryTest, EveryMessageButAddClientFailsForAnUnknownClient) {
-    for (const auto type : {RegistrationType::addEvents, RegistrationType::removeEvents, RegistrationType::removeClient}) {
+    for (const auto type :
+         {RegistrationType::addEvents, RegistrationType::removeEvents, RegistrationType::removeClient}) {
         EXPECT_EQ(send(type, {event("A")}).reply.code, StatusCode::fail) << name(type);
         EXPECT_TRUE(committed.empty());
     }
@@ -204,7 +210,8 @@ TEST_F(RegistryTest, ARemovedClientMayComeBackAndLeaveAgain) {
 }
 
 TEST_F(RegistryTest, OldRemovalsAreForgottenInPortionsAndYoungOnesKept) {
-    for (std::uint16_t port = 1; port <= 3; ++port) add({}, port);
+    for (std::uint16_t port = 1; port <= 3; ++port)
+        add({}, port);
     send(RegistrationType::removeClient, {}, 1);
     send(RegistrationType::removeClient, {}, 2);
     now += rules.removalMemory;
@@ -242,9 +249,11 @@ TEST_F(RegistryTest, AStagingLayerThatIsDroppedChangesNothing) {
 
 TEST_F(RegistryTest, RequestsOfOneBatchSeeEachOther) {
     Staging staging(registry);
-    EXPECT_EQ(staging.decide({client(1), RegistrationType::addClient, {event("A")}}, now).reply.code, StatusCode::ok);
+    EXPECT_EQ(staging.decide({client(1), RegistrationType::addClient, {event("A")}}, now).reply.code,
+              StatusCode::ok);
     EXPECT_EQ(staging.decide({client(1), RegistrationType::addEvents, {event("B")}}, now).registrations, 2U);
-    EXPECT_EQ(staging.decide({client(1), RegistrationType::removeClient, {}}, now).reply.code, StatusCode::ok);
+    EXPECT_EQ(staging.decide({client(1), RegistrationType::removeClient, {}}, now).reply.code,
+              StatusCode::ok);
     const auto refused = staging.decide({client(1), RegistrationType::addEvents, {event("B")}}, now);
     EXPECT_EQ(refused.reply.code, StatusCode::fail);
     EXPECT_TRUE(refused.provisional) << "the refusal is true only once the removal before it is committed";
@@ -278,7 +287,8 @@ TEST_F(RegistryTest, TooLongRegistrationsOfOneClientAreLowResource) {
     rules.bytesPerClient = 100;
     registry.setRules(rules);
     EXPECT_EQ(add({event(std::string(60, 'a'))}), StatusCode::ok);
-    EXPECT_EQ(send(RegistrationType::addEvents, {event(std::string(60, 'b'))}).reply.code, StatusCode::lowResource);
+    EXPECT_EQ(send(RegistrationType::addEvents, {event(std::string(60, 'b'))}).reply.code,
+              StatusCode::lowResource);
 }
 
 TEST_F(RegistryTest, ALoadedSnapshotIsTheWholeState) {

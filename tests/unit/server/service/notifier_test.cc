@@ -2,14 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/service/notifier.h"
 
+#include <array>
+#include <cstdlib>
+#include <string>
+
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include <array>
-#include <cstdlib>
-#include <string>
 
 #include "common/unique_fd.h"
 

@@ -14,9 +14,7 @@ namespace crnpd::crnpctl {
 namespace {
 
 using ::testing::HasSubstr;
-using std::chrono_literals::operator""ms;
-using std::chrono_literals::operator""s;
-using std::chrono_literals::operator""min;
+using namespace std::chrono_literals;
 
 using Words = std::vector<std::string>;
 

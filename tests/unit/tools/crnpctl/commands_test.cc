@@ -28,7 +28,7 @@ using ::testing::HasSubstr;
 // Runs a command line in this process.
 class CommandTest : public ::testing::Test {
 protected:
-    ~CommandTest() override { std::filesystem::remove_all(folder); }
+    void TearDown() override { std::filesystem::remove_all(folder); }
 
     int run(const std::vector<std::string>& words) {
         out.str("");
@@ -84,6 +84,7 @@ TEST_F(CommandTest, EachStatusCodeHasItsExitStatus) {
         {StatusCode::malformed, 8},      {StatusCode::invalid, 9},     {StatusCode::versionTooHigh, 10},
         {StatusCode::versionTooLow, 11}, {StatusCode::ok, 0}};
     std::vector<Turn> turns;
+    turns.reserve(table.size());
     for (const auto& [code, status] : table)
         turns.push_back(answering(xml::writeReply({code, "m"})));
     const FakeServer server(turns);

@@ -16,7 +16,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using std::chrono_literals::operator""ms;
+using namespace std::chrono_literals;
 
 const std::string document = "<SC_CALLBACK_REG>...</SC_CALLBACK_REG>";
 

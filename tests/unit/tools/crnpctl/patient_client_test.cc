@@ -23,8 +23,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
-using std::chrono_literals::operator""ms;
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 
 const std::string document = "<SC_CALLBACK_REG>...</SC_CALLBACK_REG>";
 const std::string ok = xml::writeReply({StatusCode::ok, "done"});
@@ -57,7 +56,7 @@ protected:
             .exchange = [this](const SocketAddress& server, std::string_view) -> Result<Answer> {
                 asked.push_back(server.text());
                 if (answers.empty()) return unconnected();
-                const auto answer = answers.front();
+                auto answer = answers.front();
                 answers.pop_front();
                 return answer;
             },

@@ -1,0 +1,113 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+#include "server/control/control_server.h"
+
+#include <array>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "tests/unit/server/control/scripted_operations.h"
+
+namespace crnpd::control {
+namespace {
+
+class ControlServerTest : public testing::Test {
+protected:
+    ControlServerTest() {
+        std::string name = (std::filesystem::temp_directory_path() / "crnpd-ctl-XXXXXX").string();
+        folder = ::mkdtemp(name.data());
+        path = folder / "control.sock";
+    }
+    ~ControlServerTest() override {
+        server.stop();
+        std::filesystem::remove_all(folder);
+    }
+
+    UniqueFd connect() {
+        UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        sockaddr_un name{};
+        name.sun_family = AF_UNIX;
+        path.string().copy(static_cast<char*>(name.sun_path), sizeof name.sun_path - 1);
+        return ::connect(fd.fd(), reinterpret_cast<sockaddr*>(&name), sizeof name) == 0 ? std::move(fd)
+                                                                                        : UniqueFd{};
+    }
+    static std::string readAll(const UniqueFd& fd) {
+        std::string all;
+        std::array<char, 4096> buffer{};
+        for (ssize_t length = 0; (length = ::recv(fd.fd(), buffer.data(), buffer.size(), 0)) > 0;) {
+            all.append(buffer.data(), static_cast<std::size_t>(length));
+        }
+        return all;
+    }
+    std::string ask(const std::string& request) {
+        const auto fd = connect();
+        EXPECT_EQ(::send(fd.fd(), request.data(), request.size(), MSG_NOSIGNAL),
+                  static_cast<ssize_t>(request.size()));
+        return readAll(fd);
+    }
+
+    std::filesystem::path folder, path;
+    ScriptedOperations operations;
+    ControlServer server{operations};
+};
+
+TEST_F(ControlServerTest, AnswersOneRequestAConnection) {
+    ASSERT_TRUE(server.start(path, 0660));
+    EXPECT_TRUE(ask("{\"request\":\"status\"}\n").starts_with("{\"ok\":true"));
+    EXPECT_TRUE(ask("nonsense\n").starts_with("{\"ok\":false"));
+}
+
+TEST_F(ControlServerTest, TheSocketFileHasTheModeAndGoesWithTheServer) {
+    ASSERT_TRUE(server.start(path, 0640));
+    struct stat status {};
+    ASSERT_EQ(::stat(path.c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777U, 0640U);
+    server.stop();
+    EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+TEST_F(ControlServerTest, ASocketThatAKilledServerLeftIsReplaced) {
+    {
+        UniqueFd left(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        sockaddr_un name{};
+        name.sun_family = AF_UNIX;
+        path.string().copy(static_cast<char*>(name.sun_path), sizeof name.sun_path - 1);
+        ASSERT_EQ(::bind(left.fd(), reinterpret_cast<sockaddr*>(&name), sizeof name), 0);
+    }
+    ASSERT_TRUE(server.start(path, 0660));
+    EXPECT_TRUE(ask("{\"request\":\"status\"}\n").starts_with("{\"ok\":true"));
+}
+
+TEST_F(ControlServerTest, ASocketOfALivingServerIsLeftAlone) {
+    ASSERT_TRUE(server.start(path, 0660));
+    ControlServer second(operations);
+    const auto started = second.start(path, 0660);
+    ASSERT_FALSE(started);
+    EXPECT_EQ(started.error().code, ErrorCode::busy);
+    second.stop();
+    EXPECT_FALSE(ask("{\"request\":\"status\"}\n").empty());
+}
+
+TEST_F(ControlServerTest, SilentPeersNeitherKeepOthersNorTheStopWaiting) {
+    ASSERT_TRUE(server.start(path, 0660));
+    std::vector<UniqueFd> silent;
+    for (std::size_t i = 0; i + 1 < ControlServer::mostConversations; ++i)
+        silent.push_back(connect());
+    EXPECT_FALSE(ask("{\"request\":\"status\"}\n").empty());
+    server.stop();
+    for (const auto& fd : silent)
+        EXPECT_EQ(readAll(fd), "");
+}
+
+TEST_F(ControlServerTest, ARequestWithoutEndIsDropped) {
+    ASSERT_TRUE(server.start(path, 0660));
+    EXPECT_EQ(ask(std::string(ControlServer::longestRequest + 1, 'x')), "");
+}
+
+}  // namespace
+}  // namespace crnpd::control

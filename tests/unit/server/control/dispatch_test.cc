@@ -1,0 +1,101 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+#include "server/control/dispatch.h"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/unit/server/control/scripted_operations.h"
+
+namespace crnpd::control {
+namespace {
+
+using Json = nlohmann::json;
+
+class DispatchTest : public testing::Test {
+protected:
+    std::vector<Json> ask(const std::string& request) {
+        std::vector<Json> lines;
+        dispatch(request, operations, [&](const std::string& line) {
+            EXPECT_EQ(line.find('\n'), std::string::npos);
+            lines.push_back(Json::parse(line));
+            return lines.size() < mostLines;
+        });
+        return lines;
+    }
+    Json refusal(const std::string& request) {
+        const auto lines = ask(request);
+        EXPECT_EQ(lines.at(0)["ok"], false);
+        return lines.at(0);
+    }
+
+    ScriptedOperations operations;
+    std::size_t mostLines = 1000;
+    CallbackAddress client = SocketAddress::parse("192.0.2.1:2001").value();
+};
+
+TEST_F(DispatchTest, StatusTellsTheRoleAndTheNumbers) {
+    operations.now.role = "active";
+    operations.now.clients = 7;
+    operations.now.replies = {{"OK", 5}};
+    const auto json = ask(R"({"request":"status"})").at(0);
+    EXPECT_EQ(json["ok"], true);
+    EXPECT_EQ(json["role"], "active");
+    EXPECT_EQ(json["clients"], 7);
+    EXPECT_EQ(json["replies"]["OK"], 5);
+}
+
+TEST_F(DispatchTest, AListOfClientsSaysWhereItEnds) {
+    operations.all = std::vector<ClientSummary>{{client, 2}};
+    const auto lines = ask(R"({"request":"clients"})");
+    ASSERT_EQ(lines.size(), 3U);
+    EXPECT_EQ(lines[1], (Json{{"client", "192.0.2.1:2001"}, {"registrations", 2}}));
+    EXPECT_EQ(lines[2], (Json{{"end", true}, {"clients", 1}}));
+}
+
+TEST_F(DispatchTest, AListStopsWhenNobodyListensAnyMore) {
+    operations.all = std::vector<ClientSummary>(100, {client, 2});
+    mostLines = 5;
+    EXPECT_EQ(ask(R"({"request":"clients"})").size(), 5U);
+}
+
+TEST_F(DispatchTest, AClientIsShownWithItsEvents) {
+    operations.details = ClientDetails{
+        client, 3, {{"EC_Cluster", "ESC_cluster_rg_state", {{"rg_name", {"web"}}}}, {"X", std::nullopt, {}}}};
+    const auto json = ask(R"({"request":"client-show","client":"192.0.2.1:2001"})").at(0);
+    EXPECT_EQ(json["events"][0]["subclass"], "ESC_cluster_rg_state");
+    EXPECT_EQ(json["events"][0]["pairs"][0], (Json{{"name", "rg_name"}, {"values", {"web"}}}));
+    EXPECT_TRUE(json["events"][1]["subclass"].is_null());
+}
+
+TEST_F(DispatchTest, WhatIsNotThereIsNotFound) {
+    EXPECT_EQ(refusal(R"({"request":"client-show","client":"192.0.2.1:1"})")["code"], "NOT_FOUND");
+}
+
+TEST_F(DispatchTest, ARemovalAnswersWhatTheClientWouldHaveGot) {
+    EXPECT_EQ(ask(R"({"request":"client-remove","client":"192.0.2.1:1"})").at(0)["ok"], true);
+    operations.removal = Reply{StatusCode::fail, "no client is registered"};
+    EXPECT_EQ(refusal(R"({"request":"client-remove","client":"192.0.2.1:1"})")["code"], "FAIL");
+}
+
+TEST_F(DispatchTest, AccessNamesTheEntryThatDecides) {
+    operations.verdict = {true, "allow_hosts", "LOCAL", "192.0.2.0/24", "because"};
+    const auto json = ask(R"({"request":"access-test","address":"192.0.2.9"})").at(0);
+    EXPECT_EQ(json["allowed"], true);
+    EXPECT_EQ(json["entry"], "LOCAL");
+    EXPECT_EQ(json["network"], "192.0.2.0/24");
+}
+
+TEST_F(DispatchTest, WhatIsNoRequestIsRefusedWithAWordAboutWhatIs) {
+    for (const auto* const request :
+         {"", "hello", "[]", "{}", R"({"request":5})", R"({"request":"reboot"})",
+          R"({"request":"client-show"})", R"({"request":"client-remove","client":"nonsense"})",
+          R"({"request":"access-test","address":"nonsense"})"}) {
+        const auto json = refusal(request);
+        EXPECT_EQ(json["code"], "INVALID") << request;
+        EXPECT_FALSE(json["error"].get<std::string>().empty()) << request;
+    }
+}
+
+}  // namespace
+}  // namespace crnpd::control

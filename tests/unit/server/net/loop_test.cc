@@ -1,0 +1,114 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+#include "server/net/loop.h"
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+namespace crnpd::net {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(LoopTest, WorkFromAnotherThreadRunsOnTheLoopsThreadInOrder) {
+    Loop loop;
+    std::vector<int> order;
+    std::thread::id where;
+    std::thread other([&] {
+        for (int i = 0; i < 100; ++i)
+            loop.post([&order, i] { order.push_back(i); });
+        loop.post([&] { where = std::this_thread::get_id(); });
+        loop.stop();
+    });
+    loop.run();
+    other.join();
+    EXPECT_EQ(order.size(), 100U);
+    EXPECT_TRUE(std::ranges::is_sorted(order));
+    EXPECT_EQ(where, std::this_thread::get_id());
+}
+
+TEST(LoopTest, WorkThatWasPostedBeforeTheRunIsRun) {
+    Loop loop;
+    bool ran = false;
+    loop.post([&] { ran = true; });
+    loop.stop();
+    loop.run();
+    EXPECT_TRUE(ran);
+}
+
+TEST(LoopTest, WorkThatIsNeverRunIsDestroyed) {
+    const auto token = std::make_shared<int>(0);
+    {
+        Loop loop;
+        loop.post([token] {});
+    }
+    EXPECT_EQ(token.use_count(), 1);
+}
+
+TEST(TimerTest, RepeatsUntilItIsCancelled) {
+    Loop loop;
+    int times = 0;
+    std::optional<Timer> timer;
+    timer.emplace(loop, [&] {
+        if (++times < 3) return;
+        timer->cancel();
+        loop.stop();
+    });
+    timer->startRepeating(1ms);
+    loop.run();
+    EXPECT_EQ(times, 3);
+}
+
+TEST(TimerTest, MayDestroyItselfInItsOwnCallback) {
+    Loop loop;
+    std::optional<Timer> timer;
+    timer.emplace(loop, [&] {
+        timer.reset();
+        loop.stop();
+    });
+    timer->startOnce(1ms);
+    loop.run();
+    EXPECT_FALSE(timer.has_value());
+}
+
+TEST(SignalWatchTest, ASignalIsACallbackOnTheLoop) {
+    Loop loop;
+    bool seen = false;
+    const SignalWatch watch(loop, SIGUSR1, [&] {
+        seen = true;
+        loop.stop();
+    });
+    loop.post([] { std::raise(SIGUSR1); });
+    loop.run();
+    EXPECT_TRUE(seen);
+}
+
+TEST(FdWatchTest, TellsThatBytesAreThereAndIsSilentWhilePaused) {
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::pipe(ends.data()), 0);
+    const UniqueFd reader(ends[0]);
+    const UniqueFd writer(ends[1]);
+    Loop loop;
+    int times = 0;
+    std::optional<FdWatch> watch;
+    watch.emplace(loop, reader.fd(), [&] {
+        ++times;
+        watch->pause();
+        loop.post([&] { loop.stop(); });
+    });
+    watch->resume();
+    ASSERT_EQ(::write(writer.fd(), "x", 1), 1);
+    loop.run();
+    EXPECT_EQ(times, 1) << "the byte is still there, but the watch is paused";
+}
+
+}  // namespace
+}  // namespace crnpd::net
