@@ -21,6 +21,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -99,9 +100,16 @@ private:
     // How many levels remember a hash of their name, so that an end tag that cannot fit is seen at once:
     // the client would otherwise wait for its answer until the time for a message is over.
     static constexpr std::size_t remembered = 16;
+    // Weak and quick: two names with the same hash are merely left to the reader.
+    static std::uint32_t hashed(std::uint32_t hash, unsigned unit) noexcept {
+        return std::rotl(hash, 3) + unit;
+    }
+
+    static constexpr std::string_view cdataOpening = "[CDATA[";
+    static const char* const notXml;
 
     const char* feedBytes(const char* at, const char* end) noexcept;
-    const char* feedUnits(const char* at, const char* end) noexcept;
+    void feedUnits(const char* at, const char* end) noexcept;
     const char* skip(const char* at, const char* end) noexcept;
     const char* skipWord(const char* at, const char* end) noexcept;
     const char* skipName(const char* at, const char* end) noexcept;
