@@ -27,6 +27,7 @@ ErrorCode meaning(int code, int systemError) {
         case SQLITE_ERROR:
         case SQLITE_CONSTRAINT:
         case SQLITE_MISMATCH:
+        case SQLITE_DONE:  // a row of ours is missing
             return ErrorCode::damaged;
         default:
             return isOutOfSpace(systemError) ? ErrorCode::noSpace : ErrorCode::io;

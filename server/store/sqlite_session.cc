@@ -35,6 +35,11 @@ Result<std::unique_ptr<SqliteSession>> SqliteSession::open(const std::string& pa
     auto connection = sqlite::Connection::open(path, options.vfs, SQLITE_OPEN_READWRITE);
     if (!connection) return connection.error();
     std::unique_ptr<SqliteSession> session(new SqliteSession(std::move(*connection), *wal));
+    // SQLite's default, but we depend on it: otherwise it fills commits up to a whole sector with bytes that
+    // the commit's own sync does not cover, and the next sync, failing, would lose them under a commit that
+    // was promised.
+    int on = 1;
+    sqlite3_file_control(session->connection_.raw(), "main", SQLITE_FCNTL_POWERSAFE_OVERWRITE, &on);
     // A file that is refused stays as it is: closing must not move its WAL into it.
     session->keepWalOnClose(wal->size > 0);
     if (auto checked = session->checkFormat(path); !checked) return checked.error();

@@ -17,7 +17,8 @@
 namespace crnpd::store {
 namespace {
 
-constexpr std::size_t chunkSize = 256UL * 1024;
+// SQLite's own file layer takes less than 128 KiB at once: it cuts the length of a call to 17 bits.
+constexpr std::size_t chunkSize = 64UL * 1024;
 
 void add(WalFingerprint& fingerprint, std::string_view chunk) {
     fingerprint.size += static_cast<std::int64_t>(chunk.size());

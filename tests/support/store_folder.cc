@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <fstream>
-#include <iterator>
 #include <stdexcept>
 
 #include <stdlib.h>
@@ -53,8 +52,12 @@ std::vector<std::string> StoreFolder::files() const {
 }
 
 std::string contentOf(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
+    std::error_code missing;
+    const auto size = std::filesystem::file_size(path, missing);
+    if (missing) return {};
+    std::string content(size, '\0');
+    std::ifstream(path, std::ios::binary).read(content.data(), static_cast<std::streamsize>(size));
+    return content;
 }
 
 void writeContent(const std::string& path, std::string_view content) {
