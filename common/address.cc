@@ -126,6 +126,12 @@ IpAddress IpAddress::from(const in6_addr& address, std::uint32_t scope) {
     return result;
 }
 
+bool IpAddress::isLoopback() const noexcept {
+    if (!v6_) return bytes_[0] == 127;
+    return std::all_of(bytes_.begin(), bytes_.end() - 1, [](auto byte) { return byte == 0; }) &&
+           bytes_.back() == 1;
+}
+
 bool IpAddress::isLinkLocal() const noexcept {
     return v6_ && bytes_[0] == 0xfe && (bytes_[1] & 0xc0U) == 0x80U;
 }

@@ -35,6 +35,7 @@ public:
 
     [[nodiscard]] bool isV6() const noexcept { return v6_; }
     [[nodiscard]] bool isLinkLocal() const noexcept;
+    [[nodiscard]] bool isLoopback() const noexcept;
     // 4 or 16 bytes in network order.
     [[nodiscard]] std::span<const std::uint8_t> bytes() const noexcept;
     // Interface index of a link-local address, else 0.

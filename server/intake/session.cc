@@ -93,11 +93,20 @@ void Session::logAnswer(const exchange::Answer& answer) const {
     if (answer.type) {
         const auto client = CallbackAddress{peer_.ip, answer.port}.text();
         if (!answer.reply) return log(msg::closedWithoutReply, client, name(*answer.type));
+        warnOfOwnAddress(answer, client);
         return log(msg::registered, client, name(*answer.type), name(answer.reply->code),
                    answer.registrations, took.count());
     }
     if (!heard_ && answer.messageIsWhole) return log(msg::leftWithoutMessage, peer_.text());
     log(msg::registrationRefused, peer_.text(), name(answer.reply->code), answer.reply->text, took.count());
+}
+
+// The first of the traps in section 9: refuse nothing, but warn.
+void Session::warnOfOwnAddress(const exchange::Answer& answer, std::string_view client) const {
+    const bool registers =
+        *answer.type == RegistrationType::addClient && answer.reply->code == StatusCode::ok;
+    if (!registers || peer_.ip.isLoopback()) return;
+    if (connection_.isFromThisMachine(peer_)) log(msg::ownAddress, client);
 }
 
 }  // namespace crnpd::intake

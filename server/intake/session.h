@@ -50,6 +50,7 @@ private:
     // Runs `action`; an exception becomes a log line and the end of this connection.
     bool guarded(const std::function<bool()>& action) noexcept;
     void logAnswer(const exchange::Answer& answer) const;
+    void warnOfOwnAddress(const exchange::Answer& answer, std::string_view client) const;
 
     Worker& worker_;
     SocketAddress peer_;

@@ -79,6 +79,13 @@ void Connection::watch(Callback onReadable) {
     watch_->resume();
 }
 
+bool Connection::isFromThisMachine(const SocketAddress& peer) const noexcept {
+    sockaddr_storage own{};
+    socklen_t length = sizeof own;
+    if (::getsockname(fd_.fd(), reinterpret_cast<sockaddr*>(&own), &length) != 0) return false;
+    return SocketAddress::from(own).ip == peer.ip;
+}
+
 void Connection::close() noexcept {
     watch_.reset();
     fd_.reset();

@@ -16,6 +16,7 @@
 #include <span>
 #include <string_view>
 
+#include "common/address.h"
 #include "common/unique_fd.h"
 #include "server/net/loop.h"
 
@@ -54,6 +55,9 @@ public:
     // where the peer is still sending the connection drains first. A reply that cannot be written is
     // dropped: it undoes nothing.
     Closing reply(std::string_view text, bool messageIsWhole, std::span<char> buffer);
+
+    // Whether the peer's address is this machine's own: the two ends of the connection have the same one.
+    [[nodiscard]] bool isFromThisMachine(const SocketAddress& peer) const noexcept;
 
     // Closes at once, without a reply.
     void close() noexcept;

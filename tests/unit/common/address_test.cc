@@ -51,6 +51,15 @@ TEST(IpAddressTest, TextComesBackInItsShortestForm) {
     EXPECT_EQ(IpAddress{}.text(), "0.0.0.0");
 }
 
+TEST(IpAddressTest, LoopbackIsTheWholeOf127AndOneV6Address) {
+    for (const auto* const address : {"127.0.0.1", "127.255.255.254", "::1", "::ffff:127.0.0.1"}) {
+        EXPECT_TRUE(ip(address).isLoopback()) << address;
+    }
+    for (const auto* const address : {"128.0.0.1", "0.0.0.1", "::", "::2", "2001::1"}) {
+        EXPECT_FALSE(ip(address).isLoopback()) << address;
+    }
+}
+
 TEST(IpAddressTest, BytesAreInNetworkOrder) {
     EXPECT_EQ(ip("192.0.2.1").bytes().size(), 4U);
     EXPECT_EQ(ip("192.0.2.1").bytes()[0], 192);
