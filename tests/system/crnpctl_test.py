@@ -132,7 +132,7 @@ class AtTheControlSocket(WithServer):
         self.ends(0, self.control("client", "remove", "127.0.0.1:1"))
         self.assertEqual(self.server.code("REMOVE_CLIENT", 1), "OK")
         self.assertEqual(self.control("client", "remove", "127.0.0.1:2").returncode, 1)
-        self.assertEqual(len(self.server.wait_for_log("CRNPD-CTL-003")), 3)
+        self.server.wait_for_log("CRNPD-CTL-003", count=3)
         self.server.kill()
         self.server.restart()
         self.ends(3, self.control("client", "show", "127.0.0.1:1"))

@@ -120,7 +120,7 @@ class FailingOnce(unittest.TestCase):
                 else:
                     refused += 1
                 if "(INJECTED)" not in trace.read_text(encoding="utf-8"):
-                    self.assertGreater(started, 1)
+                    self.assertGreater(started, 0)
                     print(f"# {calls} {error}: {n - 1} places, {refused} of them at the start")
                     return
         raise AssertionError(f"still failing at call {MOST_CALLS}")
@@ -196,7 +196,7 @@ class Broken(unittest.TestCase):
             print(f"# answers while the disk is broken: {broken}")
             self.assertLessEqual(set(broken), {"SYSTEM_ERROR", None})
             self.assertEqual(broken[-1], "SYSTEM_ERROR")
-            self.assertTrue(server.log("CRNPD-CMT-002", "CRNPD-CMT-003", "CRNPD-CMT-005"))
+            server.wait_for_log("CRNPD-CMT-002", "CRNPD-CMT-003", "CRNPD-CMT-005")
 
             tracer.send_signal(signal.SIGTERM)
             tracer.wait(PATIENCE)

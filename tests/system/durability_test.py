@@ -126,7 +126,7 @@ class Restart(unittest.TestCase):
 
             server.kill()
             server.restart()
-            opened = server.log("CRNPD-STO-001")[-1]
+            opened = server.wait_for_log("CRNPD-STO-001", count=2)[-1]
             self.assertEqual(opened["clients"], 4 * each)
             clients = server.clients()
             self.assertEqual(set(clients), {f"127.0.0.{2 + i}:{port}" for i in range(4) for port in range(1, each + 1)})
@@ -194,8 +194,9 @@ class TwoServers(unittest.TestCase):
 
     def check_the_order(self, first, second):
         """The second opened the store and listened only after the last the first had to say."""
+        listening = second.wait_for_log("CRNPD-NET-001")[0]
         self.assertLessEqual(first.log()[-1]["time"], second.log("CRNPD-STO-001")[0]["time"])
-        self.assertLessEqual(second.log("CRNPD-STO-001")[0]["time"], second.log("CRNPD-NET-001")[0]["time"])
+        self.assertLessEqual(second.log("CRNPD-STO-001")[0]["time"], listening["time"])
 
     def test_never_do_both_listen(self):
         """Handed to and fro under load; one port, and a server that finds it taken would end with an error."""

@@ -173,7 +173,7 @@ class Reload(unittest.TestCase):
             waiting.sendall(b'PORT="1" REG_TYPE="ADD_CLIENT"/>')
             self.assertEqual(parse_reply(read_to_end(waiting)).code, "OK")
         self.assertEqual(self.server.code("ADD_CLIENT", 2, source="127.0.0.1"), "OK")
-        self.assertTrue(self.server.log("CRNPD-NET-002"))
+        self.server.wait_for_log("CRNPD-NET-002")
 
     def test_a_setting_for_the_next_start_is_named_and_waits(self):
         self.server.write_config(workers=3)
@@ -181,25 +181,22 @@ class Reload(unittest.TestCase):
         self.assertEqual([entry["setting"] for entry in self.server.log("CRNPD-CFG-003")], ["workers"])
 
     def test_the_log_level_changes(self):
-        self.server.write_config(log={"level": "warn"})
-        os.kill(self.server.pid, signal.SIGHUP)  # that it was read again would be told on the level info
-
-        def quiet():
-            before = len(self.server.log("CRNPD-REG-001"))
-            self.assertEqual(self.server.code("ADD_CLIENT", 1), "OK")
-            return len(self.server.log("CRNPD-REG-001")) == before
-
-        wait_for(quiet, "the level warn")
+        with Server(log={"level": "warn"}) as server:
+            self.assertEqual(server.code("ADD_CLIENT", 1), "OK")
+            server.write_config(log={"level": "info"})
+            self.assertTrue(server.reload())
+            self.assertEqual(server.code("ADD_CLIENT", 2), "OK")
+            self.assertEqual([line["client"] for line in server.wait_for_log("CRNPD-REG-001")], ["127.0.0.1:2"])
 
     def test_a_renamed_log_file_is_opened_anew(self):
         self.assertEqual(self.server.code("ADD_CLIENT", 1), "OK")
         old = self.server.log_file.with_suffix(".1")
         self.server.log_file.rename(old)
         self.assertEqual(self.server.code("ADD_CLIENT", 2), "OK")
+        wait_for(lambda: old.read_text(encoding="utf-8").count("CRNPD-REG-001") == 2, "both lines in the renamed file")
         self.assertTrue(self.server.reload())
         self.assertEqual(self.server.code("ADD_CLIENT", 1), "OK")
         self.assertEqual(len(self.server.wait_for_log("CRNPD-REG-001")), 1)
-        self.assertEqual(old.read_text(encoding="utf-8").count("CRNPD-REG-001"), 2)
 
     def test_reloads_under_load_cost_no_reply(self):
         address, codes, over = self.server.address, [], threading.Event()
