@@ -111,14 +111,15 @@ class FailingOnce(unittest.TestCase):
     def every_call(self, calls, error):
         started = refused = 0
         for n in range(1, MOST_CALLS):
-            with self.subTest(calls=calls, error=error, n=n), Server(start=False, workers=1) as server:
+            with Server(start=False, workers=1) as server:
                 trace = server.folder / "trace"
                 server.prefix = ["strace", "-f", "-qq", "-o", str(trace), "-e", f"trace={calls}",
                                  "-e", f"inject={calls}:error={error}:when={n}"]
-                if self.one_run(server):
-                    started += 1
-                else:
-                    refused += 1
+                try:
+                    came_up = self.one_run(server)
+                except Exception as failure:
+                    raise AssertionError(f"with {error} at call {n} of {calls}") from failure
+                started, refused = started + came_up, refused + (not came_up)
                 if "(INJECTED)" not in trace.read_text(encoding="utf-8"):
                     self.assertGreater(started, 0)
                     print(f"# {calls} {error}: {n - 1} places, {refused} of them at the start")
