@@ -79,7 +79,7 @@ class Notify(unittest.TestCase):
             manager.told("READY=1")
             self.assertIn(str(first.pid), manager.told("STATUS=standby: ")[-1])
             self.assertEqual(server.status()["listen"], [])
-            server.close()  # before the first one's folder goes
+            self.assertEqual(server.stop(), 0)
 
     def test_a_reload_is_told_with_its_time_and_ends_with_ready(self):
         server, manager = self.server()
