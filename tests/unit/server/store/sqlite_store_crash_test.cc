@@ -63,6 +63,10 @@ std::string nameOf(Ending ending) {
     return "?";
 }
 
+void PrintTo(Ending ending, std::ostream* out) {
+    *out << nameOf(ending);
+}
+
 std::vector<Changes> batches() {
     Changes many;
     for (RecordId id = 10; id < 50; ++id)

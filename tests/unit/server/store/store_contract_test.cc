@@ -4,6 +4,7 @@
 // What every store promises (server/store/registration_store.h). A store joins by one more line at the end.
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -29,6 +30,10 @@ struct Kind {
     std::string name;
     std::function<std::unique_ptr<Backing>()> make;
 };
+
+void PrintTo(const Kind& kind, std::ostream* out) {
+    *out << kind.name;
+}
 
 class StoreContract : public testing::TestWithParam<Kind> {
 protected:
