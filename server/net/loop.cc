@@ -19,10 +19,10 @@ timeval toTimeval(std::chrono::milliseconds time) {
 }
 
 event_base* makeBase() {
+    // No change list: it would tell the kernel of a descriptor that goes away only after another thread may have
+    // closed it.
     event_config* const config = event_config_new();
     if (config == nullptr) return nullptr;
-    // Without it every callback's registration and removal costs a system call of its own.
-    event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
     event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
     event_base* const base = event_base_new_with_config(config);
     event_config_free(config);
