@@ -70,6 +70,7 @@ std::shared_ptr<const access::AccessList> accessListOf(const config::Settings& s
 
 std::string textOf(const std::vector<Network>& networks) {
     std::vector<std::string> texts;
+    texts.reserve(networks.size());
     for (const auto& network : networks)
         texts.push_back(network.text());
     return fmt::format("{}", fmt::join(texts, ", "));
@@ -91,7 +92,7 @@ config::Settings withRunning(config::Settings wanted, const config::Settings& ru
 
 }  // namespace
 
-Server::Server(std::filesystem::path configFile, config::Settings settings)
+Server::Server(std::filesystem::path configFile, const config::Settings& settings)
     : configFile_(std::move(configFile)),
       state_(settings, accessListOf(settings, net::localNetworks())),
       logging_(clock_, loggingOptionsOf(settings.log)),

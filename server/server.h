@@ -36,7 +36,7 @@ namespace crnpd {
 
 class Server final : private failover::Duties {
 public:
-    Server(std::filesystem::path configFile, config::Settings settings);
+    Server(std::filesystem::path configFile, const config::Settings& settings);
     ~Server() override;
 
     // Until a signal or a fault ends it.
@@ -56,7 +56,7 @@ private:
     void onLocalNetworks(std::vector<Network> networks);
     void openControlSocket();
     void tellStatus();
-    [[nodiscard]] Result<void> apply(const config::Settings& settings);
+    [[nodiscard]] Result<void> apply(const config::Settings& wanted);
     void raiseDescriptorLimit() const;
 
     const std::filesystem::path configFile_;

@@ -32,9 +32,12 @@ intake::WorkerSettings workerSettingsOf(const config::Settings& settings) {
             settings.limits.registrationsPerClient};
 }
 
+// One core is left to the committer: on two cores a second worker costs more in switching than it brings
+// (docs/architecture.md).
 unsigned workersFor(const config::Settings& settings) {
     if (settings.workers != 0) return settings.workers;
-    return std::clamp(std::thread::hardware_concurrency(), 1U, mostWorkersByDefault);
+    const unsigned cores = std::max(std::thread::hardware_concurrency(), 2U);
+    return std::min(cores - 1, mostWorkersByDefault);
 }
 
 }  // namespace

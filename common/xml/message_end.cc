@@ -62,9 +62,7 @@ MessageEnd::Verdict MessageEnd::feed(std::string_view bytes) noexcept {
     if (refused()) return verdict_;
 
     if (encoding_ == Encoding::bytes) {
-        const char* const stop = feedBytes(at, end);
-        line_ += countLines(at, stop);
-        at = stop;
+        line_ += countLines(at, feedBytes(at, end));
     } else if (encoding_ != Encoding::unknown) {
         feedUnits(at, end);
     }

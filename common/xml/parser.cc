@@ -18,7 +18,6 @@
 namespace crnpd::xml {
 namespace {
 
-using xercesc::XMLErrorReporter;
 using xercesc::XMLUni;
 
 void appendCodePoint(std::string& out, char32_t code) {

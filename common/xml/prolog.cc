@@ -229,10 +229,10 @@ bool takeDoctype(Units& units, Prolog& prolog) {
     if (!units.takeSpace() || !isNameStart(units.peek())) return false;
     while (isNameUnit(units.peek()))
         units.take();
-    bool space = units.takeSpace();
+    const bool space = units.takeSpace();
     if (units.peek() == 'S' || units.peek() == 'P') {
         if (!space || !takeExternalId(units)) return false;
-        space = units.takeSpace();
+        units.takeSpace();
     }
     if (units.takeIf("[")) {
         prolog.internalSubset = true;

@@ -79,7 +79,7 @@ struct Settings {
     std::vector<access::AccessEntry> allowHosts;
     std::vector<access::AccessEntry> denyHosts;
     std::uint32_t maxClients = 0;
-    unsigned workers = 0;  // 0 = one per core, at most 4
+    unsigned workers = 0;  // 0 = one for each core but one, from 1 to 4
     Limits limits;
     StoreSettings store;
     ControlSettings control;

@@ -35,7 +35,7 @@ void addTop(std::vector<Setting>& rows) {
                     number({1, 10'000'000}, at(&Settings::maxClients)),
                     "How many clients may be registered at once."});
     rows.push_back({"", "workers", "0", Effect::restart, number({0, 64}, at(&Settings::workers)),
-                    "Threads that serve connections; 0 = one per core, at most 4."});
+                    "Threads that serve connections; 0 = one for each core but one, from 1 to 4."});
 }
 
 void addLimits(std::vector<Setting>& rows) {

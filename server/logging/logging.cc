@@ -38,8 +38,10 @@ Logging::~Logging() {
     // Whoever logs from now on logs to nowhere.
     spdlog::set_default_logger(std::make_shared<spdlog::logger>("none"));
     // A thread that hangs in its target cannot be joined; it ends with the process.
-    if (pool_->queue_size() > 0) [[maybe_unused]]
-        const auto* const left = new std::shared_ptr(pool_);
+    if (pool_->queue_size() > 0) {
+        [[maybe_unused]] const auto* const left =
+            new std::shared_ptr(pool_);  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks)
+    }
 }
 
 void Logging::drain() {

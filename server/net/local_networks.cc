@@ -67,8 +67,7 @@ std::vector<Network> localNetworks() {
     }
     const auto text = [](const Network& network) { return network.text(); };
     std::ranges::sort(networks, {}, text);
-    const auto repeated = std::ranges::unique(networks);
-    networks.erase(repeated.begin(), repeated.end());
+    networks.erase(std::unique(networks.begin(), networks.end()), networks.end());
     return networks;
 }
 

@@ -19,8 +19,8 @@ timeval toTimeval(std::chrono::milliseconds time) {
 }
 
 event_base* makeBase() {
-    // No change list: it would tell the kernel of a descriptor that goes away only after another thread may have
-    // closed it.
+    // No change list: it would tell the kernel of a descriptor that goes away only after another thread may
+    // have closed it.
     event_config* const config = event_config_new();
     if (config == nullptr) return nullptr;
     event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);

@@ -3,11 +3,11 @@
 #include "server/service/notifier.h"
 
 #include <cstdint>
+#include <ctime>
 #include <string>
 
 #include <fmt/format.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 
 namespace crnpd::service {
 namespace {

@@ -103,7 +103,7 @@ CommitOutcome SqliteStore::commitToSession(BatchId batch, std::span<const Change
 // systems); the fence, which writes a single page over the first frame, closes that too wherever it fits. If
 // it meets another error, then the disk does more than being full and nothing is certain.
 CommitOutcome SqliteStore::ranOutOfSpace(BatchId batch, Error error) {
-    const auto fence = session_->fence(batch - 1);
+    auto fence = session_->fence(batch - 1);
     if (fence.written == Written::perhaps) {
         return leaveUnresolved(batch, {}, std::move(*fence.error));
     }
