@@ -26,7 +26,7 @@ namespace crnpd::store {
 struct SqliteOptions {
     std::string path;
     // Pages in the WAL after which a commit moves them into the file.
-    unsigned checkpointPages = 1000;
+    unsigned checkpointPages = 4000;
     // The name of a registered SQLite VFS; empty is SQLite's own. For tests that let the disk fail.
     std::string vfs;
 };
