@@ -73,6 +73,7 @@ void Session::onAnswer(const exchange::Answer& answer) {
 void Session::reply(const exchange::Answer& answer) {
     logAnswer(answer);
     const bool silent = !answer.reply.has_value();
+    worker_.count(answer);  // before the client can know
     bool draining = false;
     if (!silent) {
         const auto text = xml::writeReply(*answer.reply);
@@ -80,8 +81,11 @@ void Session::reply(const exchange::Answer& answer) {
                    net::Connection::Closing::draining;
     }
     since_ = worker_.shared_.clock.steady();
-    worker_.onReplied(*this, answer, draining);
-    if (!draining) close();
+    if (draining) {
+        worker_.drain(*this);
+    } else {
+        close();
+    }
 }
 
 void Session::onClosed() {

@@ -167,13 +167,13 @@ void Worker::finishIfIdle() {
     if (stopping_ && open_.empty() && draining_.empty()) loop_.stop();
 }
 
-void Worker::onReplied(Session& session, const exchange::Answer& answer, bool draining) {
-    if (answer.reply) {
-        replies_[static_cast<std::size_t>(answer.reply->code)].fetch_add(1, std::memory_order_relaxed);
-    } else {
-        unanswered_.fetch_add(1, std::memory_order_relaxed);
-    }
-    if (draining) move(session, draining_);
+void Worker::count(const exchange::Answer& answer) noexcept {
+    auto& counter = answer.reply ? replies_[static_cast<std::size_t>(answer.reply->code)] : unanswered_;
+    counter.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Worker::drain(Session& session) {
+    move(session, draining_);
 }
 
 void Worker::onDrained(Session& session) {

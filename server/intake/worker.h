@@ -99,7 +99,8 @@ private:
     void beginStopping();
 
     // Called by sessions.
-    void onReplied(Session& session, const exchange::Answer& answer, bool draining);
+    void count(const exchange::Answer& answer) noexcept;
+    void drain(Session& session);
     void onDrained(Session& session);
     void retire(Session& session);
     static void move(Session& session, Sessions& to);
