@@ -72,8 +72,7 @@ bool Committer::ask(Question question) {
 }
 
 void Committer::setRules(const registry::Rules& rules) {
-    const bool running = ask([this, rules](const View&) { registry_.setRules(rules); });
-    if (!running) registry_.setRules(rules);
+    ask([this, rules](const View&) { registry_.setRules(rules); });
 }
 
 // Takes the task, or leaves it untouched where the queue is closed.

@@ -77,7 +77,13 @@ ControlServer::~ControlServer() {
 Result<void> ControlServer::start(const std::filesystem::path& socket, mode_t mode) {
     const auto name = nameOf(socket);
     if (somebodyListens(name)) return Error{ErrorCode::busy, "another running server has this socket"};
-    ::unlink(socket.c_str());
+    struct stat found {};
+    if (::lstat(socket.c_str(), &found) == 0) {
+        // A socket that a killed server left may go; anything else is somebody's file.
+        if (!S_ISSOCK(found.st_mode))
+            return Error{ErrorCode::busy, "the path is not a socket; it is left as it is"};
+        ::unlink(socket.c_str());
+    }
 
     auto fd = unixSocket();
     if (!fd) return Error{ErrorCode::io, std::strerror(errno)};

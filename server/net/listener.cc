@@ -95,8 +95,10 @@ void Acceptor::acceptBatch() {
     }
 }
 
+// No more than was waiting when it began: peers that come back as fast as they are answered must not keep the
+// loop here.
 void Acceptor::drain() {
-    while (acceptOne() == Accepted::one) {
+    for (int i = 0; i < backlog && acceptOne() == Accepted::one; ++i) {
     }
     watch_.pause();
     retry_.cancel();

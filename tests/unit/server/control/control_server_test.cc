@@ -3,6 +3,8 @@
 #include "server/control/control_server.h"
 
 #include <array>
+#include <filesystem>
+#include <fstream>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -81,6 +83,12 @@ TEST_F(ControlServerTest, ASocketThatAKilledServerLeftIsReplaced) {
     }
     ASSERT_TRUE(server.start(path, 0660));
     EXPECT_TRUE(ask("{\"request\":\"status\"}\n").starts_with("{\"ok\":true"));
+}
+
+TEST_F(ControlServerTest, AFileThatIsNoSocketIsLeftAlone) {
+    std::ofstream(path) << "precious";
+    EXPECT_FALSE(server.start(path, 0660));
+    EXPECT_EQ(std::filesystem::file_size(path), 8U);
 }
 
 TEST_F(ControlServerTest, ASocketOfALivingServerIsLeftAlone) {
