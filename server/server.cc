@@ -114,6 +114,8 @@ Server::~Server() = default;
 int Server::run() {
     log(msg::starting, version, ::getpid(), configFile_.string());
     raiseDescriptorLimit();
+    // What has changed between the first look and the beginning of the watch.
+    state_.setAccess(accessListOf(*state_.settings(), net::localNetworks()));
     openControlSocket();
     tick_.startRepeating(tickTime);
     if (const auto time = service::Notifier::watchdogTime()) beat_.startRepeating(*time / 4);
@@ -128,6 +130,7 @@ int Server::run() {
 // --- Duties ---------------------------------------------------------------------------------------------
 
 Result<void> Server::takeOver(store::Term, store::RegistrationStore& store, Snapshot snapshot) {
+    const std::scoped_lock lock(changeMutex_);
     const auto settings = state_.settings();
     auto serving =
         std::make_shared<Serving>(clock_, xml_, store, std::move(snapshot), *settings, state_.access());
@@ -180,6 +183,7 @@ void Server::reload() {
 
 // All or nothing: what can fail comes first.
 Result<void> Server::apply(const config::Settings& wanted) {
+    const std::scoped_lock lock(changeMutex_);
     const auto running = state_.settings();
     const auto settings = withRunning(wanted, *running);
     const auto serving = state_.serving();
@@ -201,6 +205,7 @@ Result<void> Server::apply(const config::Settings& wanted) {
 
 void Server::onLocalNetworks(std::vector<Network> networks) {
     log(msg::localNetworksChanged, textOf(networks));
+    const std::scoped_lock lock(changeMutex_);
     const auto access = accessListOf(*state_.settings(), std::move(networks));
     state_.setAccess(access);
     if (const auto serving = state_.serving()) serving->setAccess(access);

@@ -78,6 +78,9 @@ private:
     ServerOperations operations_;
     control::ControlServer control_;
 
+    // Held while settings or the access list change and while a takeover begins with them, so that it misses
+    // neither.
+    std::mutex changeMutex_;
     std::atomic<std::uint64_t> clients_{0};
     std::atomic<std::uint64_t> repliesGiven_{0};  // of terms that are over
     std::string statusTold_;

@@ -62,6 +62,10 @@ Serving::~Serving() {
 }
 
 void Serving::stop() {
+    {
+        const std::scoped_lock lock(socketsMutex_);
+        stopped_ = true;
+    }
     for (const auto& worker : workers_)
         worker->stopTaking();
     for (const auto& worker : workers_)
@@ -81,10 +85,11 @@ void Serving::submit(const IpAddress& peer, RegistrationMessage message, exchang
 }
 
 Result<void> Serving::listen(const std::vector<SocketAddress>& addresses) {
+    const std::scoped_lock lock(socketsMutex_);
+    if (stopped_) return Error{ErrorCode::busy, "this server is stepping down and listens no more"};
     auto wanted = socketsFor(addresses);
     if (!wanted) return wanted.error();
 
-    const std::scoped_lock lock(socketsMutex_);
     const auto isIn = [](const Sockets& sockets, const auto& socket) {
         return std::ranges::find(sockets, socket) != sockets.end();
     };
@@ -100,9 +105,8 @@ Result<void> Serving::listen(const std::vector<SocketAddress>& addresses) {
     return {};
 }
 
-// A socket that is open already stays.
+// A socket that is open already stays. Called with the lock held.
 Result<Serving::Sockets> Serving::socketsFor(const std::vector<SocketAddress>& addresses) const {
-    const std::scoped_lock lock(socketsMutex_);
     Sockets wanted;
     for (const auto& address : addresses) {
         const auto open = std::ranges::find_if(

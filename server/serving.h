@@ -66,6 +66,7 @@ private:
     std::vector<std::unique_ptr<intake::Worker>> workers_;
     mutable std::mutex socketsMutex_;
     Sockets sockets_;
+    bool stopped_ = false;
 };
 
 }  // namespace crnpd
