@@ -28,6 +28,10 @@ std::string textOf(const Error& error) {
     return error.line == 0 ? error.text : fmt::format("line {}: {}", error.line, error.text);
 }
 
+Error tooManyBytes() {
+    return {ErrorCode::noSpace, "the server holds too many unfinished messages; try again later"};
+}
+
 }  // namespace
 
 bool MemoryBudget::take(std::size_t bytes) noexcept {
@@ -89,8 +93,7 @@ void Exchange::refuse(Reply reply) {
 
 bool Exchange::keep(std::string_view bytes) {
     if (!tools_.memory.take(bytes.size())) {
-        refuseDocument({ErrorCode::noSpace, "the server holds too many unfinished messages; try again later"},
-                       false);
+        refuseDocument(tooManyBytes(), false);
         return false;
     }
     charged_ += bytes.size();
@@ -102,8 +105,14 @@ void Exchange::onMessage(std::string_view document) {
     auto message = tools_.reader.parse(document);
     if (!message) return refuseDocument(message.error(), true);
 
+    // A message that waits for its decision is counted until it is answered: a disk that stalls must not
+    // let the waiting ones fill the memory.
+    if (charged_ == 0) {
+        if (!tools_.memory.take(document.size())) return refuseDocument(tooManyBytes(), true);
+        charged_ = document.size();
+    }
     state_ = State::deciding;
-    dropBuffer();
+    std::string().swap(buffer_);
     const auto type = message->type;
     const auto port = message->port;
     tools_.decider.decide(peer_, std::move(*message),
