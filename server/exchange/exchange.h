@@ -8,8 +8,8 @@
 //            hear the reply (section 2, point 4).
 // Threads    Its loop's. The Decider answers on the same thread, later than the call.
 // Ownership  A shared_ptr holds it, because the decision may come after the connection is gone.
-// Memory     What has been read and is not a whole message is counted against a MemoryBudget that all
-//            connections share.
+// Memory     What has been read is counted against a MemoryBudget that all connections share, until it is
+//            answered.
 #pragma once
 
 #include <atomic>
