@@ -199,6 +199,21 @@ std::string encodeRegistrations(std::span<const EventRegistration> registrations
     return out;
 }
 
+std::size_t encodedBytesAtMost(std::span<const EventRegistration> registrations) noexcept {
+    constexpr std::size_t number = 21;  // 20 digits and ':'
+    std::size_t bytes = number;
+    for (const auto& registration : registrations) {
+        bytes += 2 * number + registration.eventClass.size() + 1;
+        if (registration.subclass) bytes += number + registration.subclass->size();
+        for (const auto& pair : registration.pairs) {
+            bytes += 2 * number + pair.name.size();
+            for (const auto& value : pair.values)
+                bytes += number + value.size();
+        }
+    }
+    return bytes;
+}
+
 Result<std::vector<EventRegistration>> decodeRegistrations(std::string_view record) {
     Reader reader(record);
     Collect collect;

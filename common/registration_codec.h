@@ -24,6 +24,9 @@ namespace crnpd {
 
 [[nodiscard]] std::string encodeRegistrations(std::span<const EventRegistration> registrations);
 
+// No less than encodeRegistrations() takes, without building it.
+[[nodiscard]] std::size_t encodedBytesAtMost(std::span<const EventRegistration> registrations) noexcept;
+
 // `damaged` for anything that encodeRegistrations() cannot have written. Linear in the length.
 [[nodiscard]] Result<std::vector<EventRegistration>> decodeRegistrations(std::string_view record);
 

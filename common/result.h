@@ -24,12 +24,13 @@ enum class ErrorCode {
     // Anything else.
     invalidArgument,  // a setting or an argument does not mean what it must
     notFound,
-    busy,       // somebody else has it at the moment; a repetition can help
-    noSpace,    // disk full, out of memory, a limit of ours reached
-    io,         // the operating system or the storage failed
-    damaged,    // the content cannot be what we wrote
-    foreign,    // written by another program or a newer version of this one
-    cancelled,  // we were told to stop
+    busy,        // somebody else has it at the moment; a repetition can help
+    noSpace,     // disk full, out of memory, a limit of ours reached
+    io,          // the operating system or the storage failed
+    damaged,     // the content cannot be what we wrote
+    foreign,     // written by another program or a newer version of this one
+    cancelled,   // we were told to stop
+    superseded,  // another server leads by now: what we know may be true no more
 };
 
 struct Error {

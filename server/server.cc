@@ -104,8 +104,8 @@ Server::Server(std::filesystem::path configFile, const config::Settings& setting
       onHup_(loop_, SIGHUP, [this] { reload(); }),
       election_(settings.store.path),
       failover_(
-          election_, [path = settings.store.path] { return openStore(path); }, settings.store.path, *this,
-          clock_),
+          election_, [path = settings.store.path](store::Term) { return openStore(path); },
+          settings.store.path, *this, clock_),
       operations_(state_, failover_, clock_),
       control_(operations_) {}
 
@@ -133,16 +133,18 @@ Result<void> Server::takeOver(store::Term, store::RegistrationStore& store, Snap
     const std::scoped_lock lock(changeMutex_);
     const auto settings = state_.settings();
     auto serving =
-        std::make_shared<Serving>(clock_, xml_, store, std::move(snapshot), *settings, state_.access());
+        std::make_shared<Serving>(clock_, xml_, store, std::move(snapshot), *settings, state_.access(),
+                                  [this](const std::string& reason) { failover_.lose(reason); });
     state_.setServing(serving);
     if (const auto listening = serving->listen(settings->listen); !listening) return listening.error();
     loop_.post([this] { tick(); });
     return {};
 }
 
-void Server::stepDown() {
+void Server::stepDown(failover::Manner manner) {
     const auto serving = state_.setServing(nullptr);
     if (!serving) return;
+    if (manner == failover::Manner::superseded) serving->abandon();
     serving->stop();
     const auto replies = serving->statistics().replies;
     repliesGiven_ += std::accumulate(replies.begin(), replies.end(), std::uint64_t{0});

@@ -45,7 +45,7 @@ public:
 private:
     // Duties, on the failover thread.
     Result<void> takeOver(store::Term term, store::RegistrationStore& store, Snapshot snapshot) override;
-    void stepDown() override;
+    void stepDown(failover::Manner manner) override;
     void onEnd(const std::optional<Error>& fault) override;
 
     // On the main thread.

@@ -43,8 +43,9 @@ unsigned workersFor(const config::Settings& settings) {
 }  // namespace
 
 Serving::Serving(const Clock& clock, const xml::Runtime& xml, store::RegistrationStore& store,
-                 Snapshot snapshot, const config::Settings& settings, const AccessPtr& access)
-    : committer_(store, clock, rulesOf(settings), {}),
+                 Snapshot snapshot, const config::Settings& settings, const AccessPtr& access,
+                 commit::Superseded superseded)
+    : committer_(store, clock, rulesOf(settings), {.superseded = std::move(superseded)}),
       occupancy_(connectionLimitsOf(settings)),
       memory_(settings.limits.messageBytes * unfinishedMessages),
       shared_{clock, xml, occupancy_, memory_,

@@ -6,8 +6,8 @@
 //
 // Threads    Made and destroyed by the failover thread; everything else may be called from any thread in
 //            between (the members are thread-safe, the sockets have a lock).
-// Stopping   stop() takes nothing new, answers what was received, waits for it and lets go of the store.
-// Whoever
+// Stopping   stop() takes nothing new, answers what was received, waits for it and lets go of the store;
+//            abandon() before it lets the answer be RETRY, or none, because another server leads. Whoever
 //            still holds the object after that gets refusals from the committer.
 #pragma once
 
@@ -30,13 +30,15 @@ class Serving {
 public:
     using AccessPtr = intake::Worker::AccessPtr;
 
+    // `superseded` is called when the store says that another server leads; on the committer's thread.
     Serving(const Clock& clock, const xml::Runtime& xml, store::RegistrationStore& store, Snapshot snapshot,
-            const config::Settings& settings, const AccessPtr& access);
+            const config::Settings& settings, const AccessPtr& access, commit::Superseded superseded);
     ~Serving();
     Serving(const Serving&) = delete;
     Serving& operator=(const Serving&) = delete;
 
     void stop();
+    void abandon() { committer_.abandon("another server leads"); }
 
     // Listens on these addresses and on no others. All or nothing.
     [[nodiscard]] Result<void> listen(const std::vector<SocketAddress>& addresses);

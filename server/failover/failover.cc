@@ -19,7 +19,9 @@ Failover::Failover(store::Election& election, OpenStore openStore, std::string s
       clock_(clock),
       role_([](Role from, const RoleState::Now& now) {
           log(msg::roleChanged, name(from), name(now.role), now.reason);
-      }) {}
+      }) {
+    election_.onLoss([this](const std::string& reason) { lose(reason); });
+}
 
 Failover::~Failover() {
     stop("ended");
@@ -39,11 +41,22 @@ void Failover::stop(const std::string& reason) {
 }
 
 void Failover::lose(const std::string& reason) {
+    end({Manner::superseded, reason, false});
+}
+
+Result<void> Failover::handOver(const std::string& reason) {
+    if (role_.now().role != Role::active) return Error{ErrorCode::busy, whyNotActive()};
+    end({Manner::inOrder, reason, true});
+    return {};
+}
+
+// The first reason counts, but for a loss: whoever has lost the leadership cannot hand it over.
+void Failover::end(Ending ending) {
     {
         const std::scoped_lock lock(mutex_);
-        overReason_ = reason;
+        if (!ending_ || ending.manner == Manner::superseded) ending_ = std::move(ending);
     }
-    over_.notify_all();
+    changed_.notify_all();
 }
 
 void Failover::join() {
@@ -55,10 +68,24 @@ store::Term Failover::term() const {
     return term_;
 }
 
+std::string Failover::whyNotActive() const {
+    const auto now = role_.now();
+    if (now.role == Role::active) return {};
+    const auto leader = election_.leader();
+    const auto obstacle = election_.obstacle();
+    return fmt::format("{}: {}{}{}{}{}", name(now.role), now.reason, leader.empty() ? "" : "; active is ",
+                       leader, obstacle.empty() ? "" : "; ", obstacle);
+}
+
 void Failover::run(const std::stop_token& stop) {
     role_.move(Role::standby, "waiting to be elected");
     std::optional<Error> fault;
     while (!stop.stop_requested() && !fault) {
+        {
+            // Before the campaign: a leadership may be lost as soon as it is won.
+            const std::scoped_lock lock(mutex_);
+            ending_.reset();
+        }
         const auto term = election_.campaign(stop);
         if (term) {
             fault = lead(*term, stop);
@@ -70,32 +97,50 @@ void Failover::run(const std::stop_token& stop) {
     duties_.onEnd(fault);
 }
 
-// From the election to the resignation.
+// From the election to the resignation. A fault is what no later attempt can mend.
 std::optional<Error> Failover::lead(store::Term term, const std::stop_token& stop) {
     {
         const std::scoped_lock lock(mutex_);
         term_ = term;
-        overReason_.reset();
     }
     role_.move(Role::takingOver, fmt::format("elected, term {}", term));
-    auto store = openStore_();
-    auto snapshot = load(*store);
-    auto taken =
-        snapshot ? duties_.takeOver(term, *store, std::move(*snapshot)) : Result<void>(snapshot.error());
-    if (!taken) {
-        if (snapshot) duties_.stepDown();
-        store.reset();
-        election_.resign();
-        role_.move(Role::stopped, taken.error().text);
-        return taken.error();
+    if (const auto taken = takeOver(term); !taken) {
+        leave(Manner::inOrder);
+        const auto& why = taken.error();
+        const bool passes = why.code == ErrorCode::busy || why.code == ErrorCode::superseded;
+        role_.move(passes ? Role::standby : Role::stopped, why.text);
+        if (!passes) return why;
+        waitFor(pause, stop, [] { return false; });
+        return std::nullopt;
     }
     role_.move(Role::active, "serving clients");
-    role_.move(Role::steppingDown, waitUntilOver(stop));
-    duties_.stepDown();
-    store.reset();
-    election_.resign();
-    role_.move(stop.stop_requested() ? Role::stopped : Role::standby, "stepped down");
+    const auto ending = waitUntilOver(stop);
+    role_.move(Role::steppingDown, ending.reason);
+    leave(ending.manner);
+    role_.move(stop.stop_requested() ? Role::stopped : Role::standby, ending.reason);
+    if (ending.letOthers) letOthersLead(stop);
     return std::nullopt;
+}
+
+// busy and superseded pass by, anything else is a fault; also what the system refuses, such as threads.
+Result<void> Failover::takeOver(store::Term term) {
+    try {
+        store_ = openStore_(term);
+        auto snapshot = load(*store_);
+        if (!snapshot) return snapshot.error();
+        served_ = true;
+        auto taken = duties_.takeOver(term, *store_, std::move(*snapshot));
+        if (!taken) return Error{ErrorCode::io, taken.error().text};
+        return taken;
+    } catch (const std::exception& fault) {
+        return Error{ErrorCode::io, fmt::format("cannot take over: {}", fault.what())};
+    }
+}
+
+void Failover::leave(Manner manner) {
+    if (std::exchange(served_, false)) duties_.stepDown(manner);
+    store_.reset();
+    election_.resign();
 }
 
 Result<Snapshot> Failover::load(store::RegistrationStore& store) const {
@@ -111,10 +156,30 @@ Result<Snapshot> Failover::load(store::RegistrationStore& store) const {
     return snapshot;
 }
 
-std::string Failover::waitUntilOver(const std::stop_token& stop) {
+Failover::Ending Failover::waitUntilOver(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
-    over_.wait(lock, stop, [this] { return overReason_.has_value(); });
-    return overReason_ ? *overReason_ : stopReason_;
+    changed_.wait(lock, stop, [this] { return ending_.has_value(); });
+    return ending_ ? *ending_ : Ending{Manner::inOrder, stopReason_, false};
+}
+
+// Whoever has just handed over must not win the election that follows.
+void Failover::letOthersLead(const std::stop_token& stop) {
+    waitFor(handOverTime, stop, [this] { return !election_.leader().empty(); });
+}
+
+// Until `over` says so, `time` has passed or it is told to stop.
+void Failover::waitFor(std::chrono::milliseconds time, const std::stop_token& stop,
+                       const std::function<bool()>& over) {
+    constexpr std::chrono::milliseconds step{20};
+    const auto end = clock_.steady() + time;
+    std::unique_lock lock(mutex_);
+    while (!stop.stop_requested() && clock_.steady() < end) {
+        lock.unlock();
+        const bool done = over();
+        lock.lock();
+        if (done) return;
+        changed_.wait_for(lock, stop, step, [] { return false; });
+    }
 }
 
 }  // namespace crnpd::failover

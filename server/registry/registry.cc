@@ -48,6 +48,14 @@ std::vector<CallbackAddress> Registry::clientAddresses() const {
     return addresses;
 }
 
+std::vector<Change> Registry::forgettingAll() const {
+    std::vector<Change> changes;
+    changes.reserve(entries_.size());
+    for (const auto& [address, entry] : entries_)
+        changes.emplace_back(ForgottenRecord{entry.id, address});
+    return changes;
+}
+
 void Registry::apply(Change&& change) {
     if (auto* record = std::get_if<ClientRecord>(&change)) {
         entries_.insert_or_assign(record->client,

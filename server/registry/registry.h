@@ -76,6 +76,8 @@ public:
     [[nodiscard]] const Entry* client(const CallbackAddress& address) const;
     // Sorted. For listings, which then ask for one client after the other.
     [[nodiscard]] std::vector<CallbackAddress> clientAddresses() const;
+    // What takes everything that is known away again.
+    [[nodiscard]] std::vector<Change> forgettingAll() const;
 
 private:
     friend class Staging;
@@ -114,6 +116,10 @@ public:
     // At most one per client, in the order in which the clients were first touched.
     [[nodiscard]] std::vector<Change> changes() const;
     [[nodiscard]] std::size_t size() const noexcept { return touched_.size(); }
+    // What the registrations in the changes take, at most.
+    [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+    // What deciding `request` would add to that, at most.
+    [[nodiscard]] std::size_t bytesAtMost(const Request& request) const;
 
 private:
     friend void adopt(Registry& registry, Staging&& staging);
@@ -136,6 +142,7 @@ private:
     std::size_t clients_;
     bool clientsChanged_ = false;
     RecordId lastId_;
+    std::size_t bytes_ = 0;
     std::vector<CallbackAddress> touched_;
     // The new entry of a touched address; nothing where it was forgotten.
     std::unordered_map<CallbackAddress, std::optional<Entry>> entries_;

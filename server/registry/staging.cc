@@ -196,9 +196,15 @@ Decision Staging::settled(const CallbackAddress& address, Reply reply, std::size
     return {std::move(reply), registrations, isStaged(address)};
 }
 
+std::size_t Staging::bytesAtMost(const Request& request) const {
+    const Entry* const known = find(request.client);
+    return (known == nullptr ? 0 : known->registrations.size()) + encodedBytesAtMost(request.events);
+}
+
 void Staging::put(const CallbackAddress& address, Change change) {
     std::optional<Entry> entry;
     if (auto* record = std::get_if<ClientRecord>(&change)) {
+        bytes_ += record->registrations.size();
         entry = Entry{record->id, std::move(record->registrations), std::nullopt};
     } else if (const auto* removal = std::get_if<RemovalRecord>(&change)) {
         entry = Entry{removal->id, {}, removal->removedAt};

@@ -2,12 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Which process may use a store. Exactly one server is active (section 1 of docs/protocol.md); the
-// others stand by and campaign. With the embedded store the election is a lock on the store's file.
+// others stand by and campaign. With the embedded store the election is a lock on the store's file, with a
+// replicated store it is a key under a lease.
 //
 // Threads    campaign() blocks its caller; every other method may be called from any thread meanwhile.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <stop_token>
 #include <string>
 
@@ -35,6 +37,14 @@ public:
     // Who leads while we do not, for the log and `crnpctl status`: "process 4711 on node1". Empty if
     // nobody or not known.
     [[nodiscard]] virtual std::string leader() const = 0;
+
+    // What keeps this process from being elected, beyond somebody else who leads: "no member of etcd answers
+    // (…)". Empty if nothing does.
+    [[nodiscard]] virtual std::string obstacle() const { return {}; }
+
+    // `lost` is called, on a thread of the election's, when a leadership of ours ends without resign(): the
+    // lease ran out, somebody seized it. Once for each leadership at most. Set before the first campaign().
+    virtual void onLoss(std::function<void(const std::string& reason)> lost) { (void)lost; }
 };
 
 }  // namespace crnpd::store

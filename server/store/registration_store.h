@@ -13,6 +13,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <limits>
 #include <span>
 
 #include "common/record.h"
@@ -25,7 +26,7 @@ enum class CommitState { committed, notCommitted, unknown };
 struct CommitOutcome {
     CommitState state = CommitState::committed;
     // Why not, unless committed. The code decides what clients are told (section 5 of docs/protocol.md):
-    // noSpace LOW_RESOURCE, busy RETRY, anything else SYSTEM_ERROR.
+    // noSpace LOW_RESOURCE, busy and superseded RETRY, anything else SYSTEM_ERROR.
     Error reason{ErrorCode::io, {}};
 
     static CommitOutcome committed() { return {}; }
@@ -42,13 +43,24 @@ public:
 
     // Opens the store where that has not happened yet and reads everything committed so far, as of one
     // batch. May be called again to reload. `foreign` and `damaged` content is refused and left untouched.
+    // busy: it cannot be reached at the moment. superseded: another server leads by now.
     [[nodiscard]] virtual Result<Snapshot> load() noexcept = 0;
 
     // The most changes that one commit takes; at least 1.
     [[nodiscard]] virtual std::size_t batchLimit() const noexcept = 0;
+    // The most bytes that the registrations of one commit may have, summed over its changes.
+    [[nodiscard]] virtual std::size_t bytesLimit() const noexcept {
+        return std::numeric_limits<std::size_t>::max();
+    }
+
+    // Whether another server may have taken over and written without our noticing, because its lock is a
+    // matter of time (a lease) and not of this machine. Then even a decision that changes nothing rests on
+    // what may be out of date, until a commit has shown that we still lead.
+    [[nodiscard]] virtual bool isShared() const noexcept { return false; }
 
     // `batch` is one more than the last committed one (Snapshot::head after load()); changes of one
-    // batch touch an id at most once. An empty batch is not committed: do not call.
+    // batch touch an id at most once. A batch without changes shows that we still lead, and is for shared
+    // stores only.
     [[nodiscard]] virtual CommitOutcome commit(BatchId batch, std::span<const Change> changes) noexcept = 0;
 
     // After commit() answered unknown, and before anything else is called: waits at most `limit` to learn
@@ -56,6 +68,17 @@ public:
     // further commits until load() was called again.
     [[nodiscard]] virtual CommitOutcome outcomeOf(BatchId batch,
                                                   std::chrono::milliseconds limit) noexcept = 0;
+
+    // As commit(), but any number of changes, into a store that holds no clients; what is not among the
+    // changes stays. All or nothing, also across a crash, except that memories of removals may be lost with
+    // an attempt that failed.
+    [[nodiscard]] virtual CommitOutcome fill(BatchId batch, std::span<const Change> changes) noexcept {
+        return commit(batch, changes);
+    }
+
+    // Any thread. Whoever waits in outcomeOf() is answered as soon as possible, from now on: we no longer
+    // lead, and nothing that is still unknown will be found out in time.
+    virtual void abandon() noexcept {}
 };
 
 }  // namespace crnpd::store

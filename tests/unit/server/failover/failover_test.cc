@@ -46,11 +46,23 @@ public:
         }
         changed_.notify_all();
     }
-    std::string leader() const override { return "somebody"; }
+    std::string leader() const override {
+        const std::scoped_lock lock(mutex_);
+        return leader_;
+    }
+    void onLoss(std::function<void(const std::string&)> lost) override { lost_ = std::move(lost); }
+
+    void lead(std::string other) {
+        const std::scoped_lock lock(mutex_);
+        leader_ = std::move(other);
+    }
+    void lose(const std::string& reason) { lost_(reason); }
 
 private:
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::condition_variable_any changed_;
+    std::string leader_ = "somebody";
+    std::function<void(const std::string&)> lost_;
     std::deque<Result<store::Term>> answers_;
     unsigned resignations_ = 0;
 };
@@ -61,7 +73,9 @@ protected:
         tell("took over");
         return takeOverAnswer;
     }
-    void stepDown() override { tell("stepped down"); }
+    void stepDown(Manner manner) override {
+        tell(manner == Manner::inOrder ? "stepped down" : "dropped everything");
+    }
     void onEnd(const std::optional<Error>& fault) override {
         tell("ended");
         ended.set_value(fault);
@@ -77,6 +91,11 @@ protected:
     void waitFor(std::size_t lines) {
         std::unique_lock lock(mutex);
         changed.wait(lock, [&] { return told.size() >= lines; });
+    }
+    void waitWhileTimePasses(std::size_t lines) {
+        std::unique_lock lock(mutex);
+        while (!changed.wait_for(lock, std::chrono::milliseconds{5}, [&] { return told.size() >= lines; }))
+            clock.advance(std::chrono::seconds{1});
     }
     std::optional<Error> end() { return ended.get_future().get(); }
 
@@ -96,7 +115,7 @@ protected:
     store::MemoryStore memory;
     support::ManualClock clock;
     ScriptedElection election;
-    Failover failover{election, [this] { return openStore(); }, "memory", *this, clock};
+    Failover failover{election, [this](store::Term) { return openStore(); }, "memory", *this, clock};
 };
 
 using Lines = std::vector<std::string>;
@@ -122,12 +141,44 @@ TEST_F(FailoverTest, WhoLosesTheLeadershipStandsByAndMayBeElectedAgain) {
     failover.start();
     election.elect(store::Term{1});
     waitFor(1);
-    failover.lose("a newer term");
+    election.lose("a newer term");
     election.waitForResignations(1);
     election.elect(store::Term{2});
     waitFor(3);
     EXPECT_EQ(failover.term(), 2U);
-    EXPECT_EQ(told, (Lines{"took over", "stepped down", "took over"}));
+    EXPECT_EQ(told, (Lines{"took over", "dropped everything", "took over"}));
+}
+
+TEST_F(FailoverTest, AHandOverIsInGoodOrderAndLetsOthersBeElectedFirst) {
+    election.lead("");
+    failover.start();
+    election.elect(store::Term{1});
+    waitFor(1);
+    while (!failover.handOver("told to")) {  // until it is active
+    }
+    election.waitForResignations(1);
+    election.elect(store::Term{2});
+    EXPECT_EQ(told, (Lines{"took over", "stepped down"}));
+    waitWhileTimePasses(3);  // nobody else wants to lead
+    EXPECT_EQ(failover.term(), 2U);
+}
+
+TEST_F(FailoverTest, AStandbyHasNothingToHandOver) {
+    failover.start();
+    const auto answer = failover.handOver("told to");
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().code, ErrorCode::busy);
+}
+
+TEST_F(FailoverTest, AStoreThatCannotBeReachedIsTriedAgain) {
+    loadError = Error{ErrorCode::busy, "no member of etcd answers"};
+    failover.start();
+    election.elect(store::Term{1});
+    election.waitForResignations(1);
+    loadError.reset();
+    election.elect(store::Term{2});
+    waitWhileTimePasses(1);
+    EXPECT_EQ(told, Lines{"took over"});
 }
 
 TEST_F(FailoverTest, AStoreThatCannotBeReadIsAFaultAndTheLeadershipIsGivenBack) {

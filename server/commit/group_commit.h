@@ -1,0 +1,112 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Decides a number of requests in their order, commits their changes in groups and answers each when its
+// outcome is known. What the committer's thread does, without the thread.
+//
+// Promise    A completion that carries OK is called after the change was committed. Any other reply means
+//            that nothing was changed, now or later. No reply means that nobody knows: the connection is
+//            closed without one and the client repeats ("outcome is unknown", section 4 of
+//            docs/protocol.md).
+// Threads    One at a time; calls block as long as the store does. Completions and questions run inside
+//            them and must not throw.
+// Failure    A store that refuses, or memory that runs out, costs the requests of that group their OK and
+//            nothing else. When an outcome
+//            cannot be found out, a store of our own is loaded anew before the next group; until that works,
+//            requests are answered SYSTEM_ERROR without being attempted. On a shared store another server may
+//            lead by then: this one is over, answers RETRY to everything and says so once by Superseded.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/message.h"
+#include "server/registry/registry.h"
+#include "server/store/registration_store.h"
+
+namespace crnpd::commit {
+
+struct Outcome {
+    std::optional<Reply> reply;     // nothing: close without a reply
+    std::size_t registrations = 0;  // the client's, after the request
+};
+using Completion = std::function<void(const Outcome&)>;
+
+struct Submission {
+    registry::Request request;
+    Completion completion;
+};
+
+// The committed state as a question sees it.
+struct View {
+    const registry::Registry& registry;
+    BatchId head;
+};
+using Question = std::function<void(const View&)>;
+
+// This server does not lead any more, as its store has told.
+using Superseded = std::function<void(const std::string& reason)>;
+
+class GroupCommit {
+public:
+    struct Options {
+        // How long to look for an unknown outcome before its clients are left without a reply.
+        std::chrono::milliseconds outcomeLimit = std::chrono::seconds{10};
+        Superseded superseded;
+    };
+
+    GroupCommit(store::RegistrationStore& store, const Clock& clock, const registry::Rules& rules,
+                Options options);
+    GroupCommit(const GroupCommit&) = delete;
+    GroupCommit& operator=(const GroupCommit&) = delete;
+
+    // Goes on with what the store holds.
+    void load(Snapshot snapshot);
+    void setRules(const registry::Rules& rules);
+
+    void process(std::span<Submission> submissions);
+
+    // Puts `rows` into a store that holds no clients (crnpctl restore). noSpace, busy, io: nothing was
+    // changed. superseded: it may have been; the server that leads by now knows.
+    [[nodiscard]] Result<void> fill(Snapshot rows);
+
+    // Answers RETRY to whatever is not being committed already.
+    void end(const std::string& reason);
+
+    [[nodiscard]] View view() const noexcept { return {registry_, head_}; }
+
+private:
+    struct Pending {
+        Completion completion;
+        registry::Decision decision;
+    };
+
+    // Decides and commits one group from the front of `submissions`; returns what is left.
+    std::span<Submission> commitGroup(std::span<Submission> submissions);
+    std::span<Submission> decideGroup(std::span<Submission> submissions, registry::Staging& staging,
+                                      std::vector<Pending>& pending);
+    [[nodiscard]] bool hasRoom(const registry::Staging& staging, const registry::Request& request) const;
+    void finish(registry::Staging&& staging, std::span<Pending> pending);
+    void take(registry::Staging&& staging);
+    [[nodiscard]] store::CommitOutcome outcomeOf(BatchId batch, store::CommitOutcome first,
+                                                 std::size_t changes);
+    void refuse(std::span<Pending> pending, const Error& reason);
+    void leaveUnanswered(std::span<Pending> pending, const Error& reason);
+    void loseTrack(const Error& reason);
+    [[nodiscard]] bool recover(std::span<Submission> submissions);
+
+    store::RegistrationStore& store_;
+    const Clock& clock_;
+    const Options options_;
+    registry::Registry registry_;
+    BatchId head_ = 0;
+    bool lost_ = false;  // the store may hold what the registry does not: load before the next group
+    bool over_ = false;  // another server leads, or will: nothing is attempted any more
+};
+
+}  // namespace crnpd::commit

@@ -1,0 +1,89 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What is kept under which key (docs/store-format.md, "In etcd"), and how a value reads.
+//
+//     <prefix>/format                    "crnpd registrations, format 1"
+//     <prefix>/leader                    who leads, under its lease; the revision of its creation is the term
+//     <prefix>/head                      the last batch: term, number, and the sum of all rows
+//     <prefix>/client/<ip>/<port>        a client or the memory of its removal
+//
+// Threads    Free functions and values.
+// Errors     damaged: the text cannot be one that we wrote. foreign: a newer format.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "common/record.h"
+#include "common/result.h"
+#include "server/store/election.h"
+
+namespace crnpd::etcd {
+
+class Keys {
+public:
+    // Without a slash at its end.
+    explicit Keys(std::string prefix) : prefix_(std::move(prefix)) {}
+
+    [[nodiscard]] const std::string& prefix() const noexcept { return prefix_; }
+    [[nodiscard]] std::string format() const { return prefix_ + "/format"; }
+    [[nodiscard]] std::string leader() const { return prefix_ + "/leader"; }
+    [[nodiscard]] std::string head() const { return prefix_ + "/head"; }
+    // Everything that begins with it is a client's row.
+    [[nodiscard]] std::string clients() const { return prefix_ + "/client/"; }
+    [[nodiscard]] std::string client(const CallbackAddress& address) const;
+
+    friend bool operator==(const Keys&, const Keys&) = default;
+
+private:
+    std::string prefix_;
+};
+
+// How many rows there are, and a number that changes with any of them. Rows come and go in any order, so it
+// is a sum and each row's part can be taken out again.
+struct Sum {
+    std::uint64_t rows = 0;
+    std::uint64_t digests = 0;  // of all rows, added up modulo 2^64
+
+    void add(std::uint64_t digest) noexcept;
+    void take(std::uint64_t digest) noexcept;
+
+    friend bool operator==(const Sum&, const Sum&) = default;
+};
+
+// One row's part of the sum: of its key and its value, so that two rows that changed places show.
+[[nodiscard]] std::uint64_t digestOf(std::string_view key, std::string_view value);
+
+struct Head {
+    store::Term term = 0;
+    BatchId batch = 0;
+    Sum sum;
+    // A restore was begun and not finished: the rows that are there are no state, load() clears them away.
+    bool isFilling = false;
+
+    friend bool operator==(const Head&, const Head&) = default;
+};
+
+[[nodiscard]] std::string encodeHead(const Head& head);
+[[nodiscard]] Result<Head> decodeHead(std::string_view text);
+
+[[nodiscard]] std::string formatText();
+[[nodiscard]] Result<void> checkFormat(std::string_view text);
+
+// A client's or a removal's row. `key` must be below keys.clients().
+[[nodiscard]] std::string encodeRow(const Change& change);
+[[nodiscard]] Result<Change> decodeRow(const Keys& keys, std::string_view key, std::string_view value);
+
+// Who leads, for people and for whoever may revoke its lease.
+struct Leader {
+    std::string name;     // "process 4711 on node1"
+    std::string address;  // what it listens on, as configured; may be empty
+
+    friend bool operator==(const Leader&, const Leader&) = default;
+};
+[[nodiscard]] std::string encodeLeader(const Leader& leader);
+[[nodiscard]] Result<Leader> decodeLeader(std::string_view text);
+
+}  // namespace crnpd::etcd
