@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several servers on one etcd, and clients that find the active one.
 
-    with Cluster(lease="1s") as cluster:
+    with Cluster(lease=1) as cluster:
         cluster.kill(cluster.active())
         cluster.first_ok(message("ADD_CLIENT", 2001))
 
@@ -66,19 +66,24 @@ class Node(Server):
         self.wait_until(lambda status: status["role"] == "standby" and status["leader"])
         return self
 
+    def superseded_commits(self):
+        """Lines about commits that were refused because another server led by then."""
+        raise NotImplementedError
+
     def revoke_lease(self):
         """What ExecStopPost= of the unit runs after an unclean exit."""
         return subprocess.run([CRNPD, "--config", self.config, "--revoke-lease"], capture_output=True, timeout=PATIENCE, check=False)
 
 
 class Cluster:
-    """heartbeat and election are etcd's timers in ms; `store` are further settings of [store.etcd]."""
+    """heartbeat and election are etcd's timers in ms, the lease is in s; `store` are further settings of [store.etcd]."""
 
-    def __init__(self, nodes=3, heartbeat=50, election=500, lease="1s", quota=None, store=None, start=True, **settings):
+    def __init__(self, nodes=3, heartbeat=50, election=500, lease=1, quota=None, store=None, start=True, **settings):
         self._own = tempfile.TemporaryDirectory(prefix="crnpd-cluster-")
         self.nodes = []
         self.etcd = EtcdCluster(3, heartbeat, election, quota)
-        self.store, self.settings = {"lease": lease, **(store or {})}, settings
+        self.lease = lease
+        self.store, self.settings = {"lease": f"{lease}s", **(store or {})}, settings
         try:
             for _ in range(nodes):
                 self.add_node()

@@ -28,9 +28,8 @@ class LedgerClient:
     def work_once(self, over):
         """One message, until it is answered or it is over; RETRY is an answer and asks for a repetition."""
         verb, events = self.chance.choice(VERBS), self.chance.sample(NAMES, 2)
-        document = message(verb, self.port, *map(event, events))
         while not over.is_set():
-            code = self._attempt(verb, events, document)
+            code = self.attempt(verb, events)
             if code is None:
                 over.wait(0.005)
             elif code == "RETRY" and self.chance.random() < 0.5:
@@ -38,8 +37,9 @@ class LedgerClient:
             else:
                 return
 
-    def _attempt(self, verb, events, document):
-        """At the address that answered last, else at the next ones."""
+    def attempt(self, verb, events):
+        """At the address that answered last, else at the next ones, once each; the code, or None."""
+        document = message(verb, self.port, *map(event, events))
         for address in list(self.addresses):
             invoked = time.monotonic()
             sent, code = send_once(address, document, self.patience)
