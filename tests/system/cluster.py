@@ -10,6 +10,7 @@ Each node is a server with a folder and an address of its own on loopback; a cli
 which stands for the floating address of a real cluster: only the active server listens.
 """
 import contextlib
+import re
 import subprocess
 import tempfile
 import time
@@ -134,6 +135,8 @@ class Cluster:
     def active(self):
         """The one that is, once there is exactly one."""
         def one():
+            if not any(node.is_running for node in self.nodes):
+                raise AssertionError(f"no server runs:\n{self.said()}")
             found = [node for node in self.nodes if node.is_active()]
             return len(found) == 1 and found[0]
 
@@ -198,4 +201,6 @@ class Cluster:
 
 
 def head_of(text):
-    raise NotImplementedError(text)
+    """The part of <prefix>/head that tells who committed what (docs/store-format.md)."""
+    term, batch = re.match(r"term (\d+) batch (\d+) ", text).groups()
+    return {"term": int(term), "batch": int(batch)}
