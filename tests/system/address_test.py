@@ -3,7 +3,6 @@
 """The floating address: three hosts, each with a member of etcd and a server that listens on an address that only the
 active one's host has. Clients notice nothing but a pause when it moves."""
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -14,12 +13,12 @@ import unittest
 from pathlib import Path
 
 from cluster import Node
-from etcd_cluster import EtcdCluster
+from etcd_cluster import ETCD, ETCDCTL, EtcdCluster
 from harness import CRNPCTL, PATIENCE, ROOT, in_namespaces, wait_for
 from hosts import FLOATING, Network
 
-HOSTS = ("h1", "h2", "h3")
-EXAMPLE = ROOT / "config/examples/keepalived.conf"
+HOSTS = ("n1", "n2", "n3")
+EXAMPLES = ROOT / "config/examples"
 
 
 class Site:
@@ -93,7 +92,7 @@ class ManagerOfTheTest:
 
 
 class Keepalived:
-    """The shipped example on every host, with the variables at its top and the program's paths set."""
+    """The shipped example on every host; the test's are the path of the program, its socket and the user alone."""
 
     def __init__(self, site, folder):
         self.processes = {}
@@ -108,12 +107,11 @@ class Keepalived:
 
     @staticmethod
     def adapted(node):
-        text = EXAMPLE.read_text(encoding="utf-8")
-        for pattern, replacement in ((r"^\$ADDRESS=.*", f"$ADDRESS={FLOATING}/24"), (r"script_user crnpd", "script_user root"),
-                                     (r"/usr/bin/crnpctl role", f"{CRNPCTL} role --socket {node.socket}")):
-            text, count = re.subn(pattern, replacement, text, flags=re.M)
-            if count != 1:
-                raise AssertionError(f"{EXAMPLE} has {pattern} {count} times")
+        text = (EXAMPLES / "keepalived.conf").read_text(encoding="utf-8")
+        for shipped, here in (("script_user crnpd", "script_user root"), ("/usr/bin/crnpctl role", f"{CRNPCTL} role --socket {node.socket}")):
+            if text.count(shipped) != 1:
+                raise AssertionError(f"the example has {shipped!r} {text.count(shipped)} times")
+            text = text.replace(shipped, here)
         return text
 
     def host_died(self, host):
@@ -250,6 +248,33 @@ class FloatingAddress(unittest.TestCase):
         site.network.give(active)
         run = site.network.run("client", CRNPCTL, "register", "--server", f"{FLOATING}:9444", "--port", 1)
         self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+
+    @in_namespaces("--net", "--mount")
+    def test_the_shipped_configuration_of_etcd_makes_a_cluster(self):
+        network = Network(*HOSTS)
+        self.addCleanup(network.__exit__)
+        folder = tempfile.TemporaryDirectory(prefix="crnpd-etcd-")
+        self.addCleanup(folder.cleanup)
+        for host in HOSTS:
+            log = open(f"{folder.name}/{host}.log", "wb")
+            self.addCleanup(log.close)
+            member = subprocess.Popen([*network.inside(host), ETCD], env={**os.environ, **self.etcd_settings(host, network), "ETCD_DATA_DIR": f"{folder.name}/{host}"},
+                                      stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.addCleanup(member.wait)
+            self.addCleanup(member.kill)
+        endpoints = ",".join(f"{network.address(host)}:2379" for host in HOSTS)
+        wait_for(lambda: network.run("n2", ETCDCTL, "--endpoints", endpoints, "endpoint", "health").returncode == 0, "three healthy members")
+        self.assertEqual(len(network.run("n3", ETCDCTL, "member", "list").stdout.splitlines()), 3)
+
+    def etcd_settings(self, host, network):
+        """As an administrator adapts them: the member's name and address in the first lines."""
+        settings = {}
+        for line in (EXAMPLES / "etcd.conf").read_text(encoding="utf-8").splitlines():
+            if line and not line.startswith("#"):
+                name, value = line.split("=", 1)
+                own = name != "ETCD_INITIAL_CLUSTER"
+                settings[name] = value.replace("n1", host).replace(network.address("n1"), network.address(host)) if own else value
+        return settings
 
 
 if __name__ == "__main__":

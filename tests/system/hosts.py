@@ -12,7 +12,8 @@ from pathlib import Path
 
 from harness import PATIENCE
 
-SUBNET = "10.94.0"
+# The addresses of docs/operations.md, so that the shipped examples are used as they are.
+SUBNET = "192.0.2"
 FLOATING = f"{SUBNET}.100"
 
 # An unasked answer: "ADDRESS is at my interface's address", to everybody, as whoever moves an address has to send.
