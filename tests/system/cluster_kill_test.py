@@ -36,7 +36,7 @@ class Trouble:
         self.changes = []
         self.revision = 1
         self.refused_late = {}  # by server: how many lines of its log said so
-        self.longest = 0.0
+        self.began = self.longest = 0.0  # of a kill; and from one to the first answer after it
 
     @property
     def kills(self):
@@ -47,11 +47,12 @@ class Trouble:
         self.counts[action] += 1
         self.crew.go()
         self.crew.wait_for_answers(self.chance.randrange(1, 150))
-        began = time.monotonic()
+        self.began = time.monotonic()
         {"server": self.kill_server, "server without helper": lambda: self.kill_server(helper=False), "member": self.kill_member,
          "leader of etcd": lambda: self.kill_member(self.cluster.etcd.leader()), "node": self.kill_node, "pause": self.pause}[action]()
         self.crew.wait_for_answers(1)
-        self.longest = max(self.longest, time.monotonic() - began)
+        if action != "pause":
+            self.longest = max(self.longest, time.monotonic() - self.began)
         self.mend()
         self.crew.hold()
         self.look()
@@ -72,6 +73,7 @@ class Trouble:
         """Both on the node of the active server, which also leads etcd."""
         node = self.cluster.active()
         self.cluster.etcd.lead_by(self.cluster.member_of(node))
+        self.began = time.monotonic()
         os.kill(node.pid, signal.SIGKILL)
         self.kill_member(self.cluster.member_of(node))
         node.process.wait()

@@ -114,6 +114,8 @@ class EtcdCluster:
     """
 
     def __init__(self, count=3, heartbeat=50, election=500, quota=None, hosts=None):
+        if not ETCD or not ETCDCTL:
+            raise AssertionError("etcd is not installed; on Debian: apt-get install etcd-server etcd-client")
         self._own = tempfile.TemporaryDirectory(prefix="crnpd-etcd-")
         self.folder = Path(self._own.name)
         self.options = ["--heartbeat-interval", str(heartbeat), "--election-timeout", str(election)]
