@@ -20,6 +20,7 @@
 
 #include "common/clock.h"
 #include "common/xml/runtime.h"
+#include "server/backend.h"
 #include "server/config/settings.h"
 #include "server/control/control_server.h"
 #include "server/failover/failover.h"
@@ -30,7 +31,6 @@
 #include "server/service/notifier.h"
 #include "server/service/pulse.h"
 #include "server/serving.h"
-#include "server/store/file_lock.h"
 
 namespace crnpd {
 
@@ -73,7 +73,7 @@ private:
     net::SignalWatch onTerm_;
     net::SignalWatch onInt_;
     net::SignalWatch onHup_;
-    store::FileLock election_;
+    const std::unique_ptr<Backend> backend_;
     failover::Failover failover_;
     ServerOperations operations_;
     control::ControlServer control_;
