@@ -101,7 +101,8 @@ inline constexpr Message<Text> cannotCampaign{
     level::err,
     "this server cannot become active: {}",
     {"REASON"},
-    "Mend what the text names; the server tries again every few seconds."};
+    "Mend what the text names; the server goes on trying. Registrations are taken by whichever server is "
+    "active meanwhile."};
 
 // --- store ------------------------------------------------------------------------------------------
 

@@ -231,24 +231,34 @@ void Server::tick() {
 void Server::tellStatus() {
     const auto role = failover_.role().role;
     const auto leader = role == failover::Role::standby ? failover_.leader() : std::string{};
-    if (!leader.empty() && leader != leaderTold_) log(msg::waitingForLock, leader);
-    leaderTold_ = leader;
-
-    const auto serving = state_.serving();
-    if (serving) {
-        serving->committer().ask([this](const commit::View& view) { clients_ = view.registry.clients(); });
-    }
+    tellOfElection(leader);
     // A standby serves its role as soon as it knows that somebody else is active.
     const bool serves = role == failover::Role::active || !leader.empty();
     if (serves && !std::exchange(readyTold_, true)) notifier_.ready();
 
-    auto status = serving
-                      ? fmt::format("{}: {} clients, term {}", name(role), clients_.load(), failover_.term())
-                  : leader.empty() ? std::string(name(role))
-                                   : fmt::format("{}: {} is active", name(role), leader);
+    auto status = statusText();
     if (status == statusTold_) return;
     notifier_.status(status);
     statusTold_ = std::move(status);
+}
+
+void Server::tellOfElection(const std::string& leader) {
+    if (!leader.empty() && leader != leaderTold_) log(msg::waitingForLock, leader);
+    leaderTold_ = leader;
+    const auto obstacle = backend_->election().obstacle();
+    if (!obstacle.empty() && obstacle != obstacleTold_) log(msg::cannotCampaign, obstacle);
+    obstacleTold_ = obstacle;
+}
+
+std::string Server::statusText() {
+    if (const auto serving = state_.serving()) {
+        serving->committer().ask([this](const commit::View& view) { clients_ = view.registry.clients(); });
+        return fmt::format("{}: {} clients, term {}", name(failover_.role().role), clients_.load(),
+                           failover_.term());
+    }
+    auto text = failover_.whyNotActive();
+    if (const auto copy = backend_->copy()) text += fmt::format("; {} clients held ready", copy->clients);
+    return text;
 }
 
 void Server::beat() {
