@@ -87,6 +87,7 @@ private:
     std::string leaderTold_;
     std::string controlProblemTold_;
     bool readyTold_ = false;
+    bool stopping_ = false;
     int exitCode_ = 0;
 };
 
