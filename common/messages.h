@@ -64,6 +64,13 @@ inline constexpr Message<Text, Count> threadStuck{
     "WatchdogSec= "
     "systemd restarts the server. Look at the disk (dmesg, iostat)."};
 
+inline constexpr Message<Text> loopFault{
+    "CRNPD-SRV-007",
+    level::err,
+    "an event loop goes on after an internal error: {}",
+    {"REASON"},
+    "Most often out of memory; what was being done then is left undone. Report it if memory was not short."};
+
 // --- configuration ----------------------------------------------------------------------------------
 
 inline constexpr Message<Text> reloaded{"CRNPD-CFG-001",
@@ -85,6 +92,13 @@ inline constexpr Message<Text> restartNeeded{
     "{} has changed and takes effect at the next start",
     {"SETTING"},
     "Restart the server when a pause of a second suits you, or change the setting back."};
+
+inline constexpr Message<Text> reloadIgnored{
+    "CRNPD-CFG-004",
+    level::info,
+    "{} is not read again: the server is stopping",
+    {"CONFIG"},
+    "SIGHUP came after the stop had begun. The next start reads the file."};
 
 // --- role -------------------------------------------------------------------------------------------
 
@@ -295,6 +309,22 @@ inline constexpr Message<Text, Text> removedByOperator{
     {"CLIENT", "CODE"},
     "Somebody ran crnpctl client remove. The client must register again to get events."};
 
+inline constexpr Message<Text, Text> controlPaused{
+    "CRNPD-CTL-004",
+    level::warn,
+    "{}: crnpctl waits: {}",
+    {"SOCKET", "REASON"},
+    "The process or the system has no more descriptors or memory. The server tries again by itself. Raise "
+    "LimitNOFILE= if it happens again."};
+
+inline constexpr Message<Text> controlClosed{
+    "CRNPD-CTL-005",
+    level::err,
+    "a conversation with crnpctl was closed because of an internal error: {}",
+    {"REASON"},
+    "Most often out of memory or threads. Clients are served all the same; repeat the command. Report it if "
+    "neither was short."};
+
 // --- the log itself ---------------------------------------------------------------------------------
 
 inline constexpr Message<Text, Count> flood{"CRNPD-LOG-001",
@@ -340,9 +370,11 @@ inline auto all() {
                       describe(cannotStart),
                       describe(fewDescriptors),
                       describe(threadStuck),
+                      describe(loopFault),
                       describe(reloaded),
                       describe(reloadRefused),
                       describe(restartNeeded),
+                      describe(reloadIgnored),
                       describe(roleChanged),
                       describe(cannotCampaign),
                       describe(storeOpened),
@@ -370,6 +402,8 @@ inline auto all() {
                       describe(controlListening),
                       describe(controlUnavailable),
                       describe(removedByOperator),
+                      describe(controlPaused),
+                      describe(controlClosed),
                       describe(flood),
                       describe(linesLost),
                       describe(logNotReopened)};

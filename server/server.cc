@@ -159,11 +159,14 @@ void Server::onEnd(const std::optional<Error>& fault) {
 
 void Server::stop(const std::string& reason) {
     log(msg::stopping, reason);
+    stopping_ = true;
     notifier_.stopping();
     failover_.stop(reason);
 }
 
 void Server::reload() {
+    // What stops neither listens anew nor is ready again.
+    if (stopping_) return log(msg::reloadIgnored, configFile_.string());
     notifier_.reloading();
     const auto loaded = config::loadSettings(configFile_);
     auto problems = loaded.problems();
@@ -234,7 +237,7 @@ void Server::tellStatus() {
     tellOfElection(leader);
     // A standby serves its role as soon as it knows that somebody else is active.
     const bool serves = role == failover::Role::active || !leader.empty();
-    if (serves && !std::exchange(readyTold_, true)) notifier_.ready();
+    if (serves && !stopping_ && !std::exchange(readyTold_, true)) notifier_.ready();
 
     auto status = statusText();
     if (status == statusTold_) return;

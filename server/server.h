@@ -90,6 +90,7 @@ private:
     std::string obstacleTold_;
     std::string controlProblemTold_;
     bool readyTold_ = false;
+    bool stopping_ = false;
     int exitCode_ = 0;
 };
 
