@@ -60,7 +60,7 @@ control::Status ServerOperations::status() {
     status.term = failover_.term();
     if (role.role != failover::Role::active) status.leader = failover_.leader();
     status.storeKind = name(settings->store.kind);
-    status.storePath = settings->store.path;
+    status.storePath = settings->store.place();
     status.uptimeSeconds = static_cast<std::uint64_t>(uptime().count());
 
     const auto serving = state_.serving();
