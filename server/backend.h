@@ -26,7 +26,6 @@ class Backend {
 public:
     // What a standby holds ready for a takeover.
     struct Copy {
-        BatchId revision = 0;
         std::size_t clients = 0;
     };
 

@@ -29,7 +29,7 @@
 
 namespace crnpd::etcd {
 
-class EtcdStore final : public store::RegistrationStore {
+class EtcdStore : public store::RegistrationStore {
 public:
     struct Options {
         std::string prefix = "/crnpd";
