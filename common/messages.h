@@ -5,7 +5,7 @@
 // docs/messages.md lists the same ids, levels and advice, and a test compares.
 //
 // Ids: SRV the process, CFG configuration, ROL role, STO store, CMT commits, NET sockets, REG registrations,
-// CTL control socket, LOG the log itself.
+// CTL control socket, ETC etcd, LOG the log itself.
 #pragma once
 
 #include <cstdint>
@@ -110,14 +110,6 @@ inline constexpr Message<Text, Text, Text> roleChanged{
     "Only the active server listens for clients. Exactly one server on a store is active, the others stand "
     "by."};
 
-inline constexpr Message<Text> cannotCampaign{
-    "CRNPD-ROL-002",
-    level::err,
-    "this server cannot become active: {}",
-    {"REASON"},
-    "Mend what the text names; the server goes on trying. Registrations are taken by whichever server is "
-    "active meanwhile."};
-
 // --- store ------------------------------------------------------------------------------------------
 
 inline constexpr Message<Text, Count, Count, Count, Count> storeOpened{
@@ -149,7 +141,7 @@ inline constexpr Message<Count> fillingCleared{
     {"ROWS"},
     "The server that ran crnpctl restore stopped before its end. The store is empty; run it again."};
 
-inline constexpr Message<Count, Count> copyDiffers{
+inline constexpr Message<Count, Count> copyNotTaken{
     "CRNPD-STO-011",
     level::warn,
     "this standby's copy of {} rows is not what etcd holds ({} rows), so everything is read from etcd",
@@ -339,6 +331,50 @@ inline constexpr Message<Text> controlClosed{
     {"REASON"},
     "Most often out of memory or threads. Clients are served all the same; repeat the command. Report it if "
     "neither was short."};
+// --- etcd -------------------------------------------------------------------------------------------
+
+inline constexpr Message<Text> electionHindered{
+    "CRNPD-ETC-001",
+    level::warn,
+    "this server cannot be elected at the moment: {}",
+    {"REASON"},
+    "The server goes on trying; crnpctl status tells whether it still is so. Mend what the text names."};
+
+inline constexpr Message<Text> leaseNotNoted{
+    "CRNPD-ETC-002",
+    level::warn,
+    "the lease could not be noted: {}",
+    {"REASON"},
+    "If this process crashes, another server takes over after the lease's time instead of at once. Mend the "
+    "folder or its permissions."};
+
+inline constexpr Message<Count, Count> copyRead{
+    "CRNPD-ETC-003",
+    level::info,
+    "this server has a copy of {} rows as of revision {} of etcd and keeps it up to date",
+    {"ROWS", "REVISION"},
+    "A standby that has one takes over faster. Nothing to do."};
+
+inline constexpr Message<Text> copyReadAnew{"CRNPD-ETC-004",
+                                            level::warn,
+                                            "the copy of the registrations is read anew: {}",
+                                            {"REASON"},
+                                            "Nothing is lost; a takeover meanwhile reads everything from "
+                                            "etcd. Worth a look if it comes every few minutes."};
+
+inline constexpr Message<Count, Count> copyVerified{
+    "CRNPD-ETC-005",
+    level::info,
+    "the copy of {} rows was compared in full with etcd and is the same at revision {}",
+    {"ROWS", "REVISION"},
+    "The comparison that a standby makes now and then. Nothing to do."};
+
+inline constexpr Message<Count, Count> copyDiffers{
+    "CRNPD-ETC-006",
+    level::err,
+    "the copy of {} rows differs from etcd at revision {}",
+    {"ROWS", "REVISION"},
+    "It is read anew, and a takeover would have noticed. Report it, with the version of etcd."};
 
 // --- the log itself ---------------------------------------------------------------------------------
 
@@ -393,12 +429,11 @@ inline auto all() {
         describe(restartNeeded),
         describe(reloadIgnored),
         describe(roleChanged),
-        describe(cannotCampaign),
         describe(storeOpened),
         describe(storeUnusable),
         describe(waitingForLock),
         describe(fillingCleared),
-        describe(copyDiffers),
+        describe(copyNotTaken),
         describe(commitUnknown),
         describe(commitRefused),
         describe(outcomeNotFound),
@@ -423,6 +458,12 @@ inline auto all() {
         describe(removedByOperator),
         describe(controlPaused),
         describe(controlClosed),
+        describe(electionHindered),
+        describe(leaseNotNoted),
+        describe(copyRead),
+        describe(copyReadAnew),
+        describe(copyVerified),
+        describe(copyDiffers),
         describe(flood),
         describe(linesLost),
         describe(logNotReopened)};

@@ -234,7 +234,8 @@ void Server::tick() {
 void Server::tellStatus() {
     const auto role = failover_.role().role;
     const auto leader = role == failover::Role::standby ? failover_.leader() : std::string{};
-    tellOfElection(leader);
+    if (!leader.empty() && leader != leaderTold_) log(msg::waitingForLock, leader);
+    leaderTold_ = leader;
     // A standby serves its role as soon as it knows that somebody else is active.
     const bool serves = role == failover::Role::active || !leader.empty();
     if (serves && !stopping_ && !std::exchange(readyTold_, true)) notifier_.ready();
@@ -243,14 +244,6 @@ void Server::tellStatus() {
     if (status == statusTold_) return;
     notifier_.status(status);
     statusTold_ = std::move(status);
-}
-
-void Server::tellOfElection(const std::string& leader) {
-    if (!leader.empty() && leader != leaderTold_) log(msg::waitingForLock, leader);
-    leaderTold_ = leader;
-    const auto obstacle = backend_->election().obstacle();
-    if (!obstacle.empty() && obstacle != obstacleTold_) log(msg::cannotCampaign, obstacle);
-    obstacleTold_ = obstacle;
 }
 
 std::string Server::statusText() {

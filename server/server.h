@@ -56,7 +56,6 @@ private:
     void onLocalNetworks(std::vector<Network> networks);
     void openControlSocket();
     void tellStatus();
-    void tellOfElection(const std::string& leader);
     [[nodiscard]] std::string statusText();
     [[nodiscard]] Result<void> apply(const config::Settings& wanted);
     void raiseDescriptorLimit() const;
@@ -87,7 +86,6 @@ private:
     std::atomic<std::uint64_t> repliesGiven_{0};  // of terms that are over
     std::string statusTold_;
     std::string leaderTold_;
-    std::string obstacleTold_;
     std::string controlProblemTold_;
     bool readyTold_ = false;
     bool stopping_ = false;
