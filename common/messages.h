@@ -5,7 +5,7 @@
 // docs/messages.md lists the same ids, levels and advice, and a test compares.
 //
 // Ids: SRV the process, CFG configuration, ROL role, STO store, CMT commits, NET sockets, REG registrations,
-// CTL control socket, LOG the log itself.
+// CTL control socket, ETC etcd, LOG the log itself.
 #pragma once
 
 #include <cstdint>
@@ -64,6 +64,13 @@ inline constexpr Message<Text, Count> threadStuck{
     "WatchdogSec= "
     "systemd restarts the server. Look at the disk (dmesg, iostat)."};
 
+inline constexpr Message<Text> loopFault{
+    "CRNPD-SRV-007",
+    level::err,
+    "an event loop goes on after an internal error: {}",
+    {"REASON"},
+    "Most often out of memory; what was being done then is left undone. Report it if memory was not short."};
+
 // --- configuration ----------------------------------------------------------------------------------
 
 inline constexpr Message<Text> reloaded{"CRNPD-CFG-001",
@@ -86,6 +93,13 @@ inline constexpr Message<Text> restartNeeded{
     {"SETTING"},
     "Restart the server when a pause of a second suits you, or change the setting back."};
 
+inline constexpr Message<Text> reloadIgnored{
+    "CRNPD-CFG-004",
+    level::info,
+    "{} is not read again: the server is stopping",
+    {"CONFIG"},
+    "SIGHUP came after the stop had begun. The next start reads the file."};
+
 // --- role -------------------------------------------------------------------------------------------
 
 inline constexpr Message<Text, Text, Text> roleChanged{
@@ -95,13 +109,6 @@ inline constexpr Message<Text, Text, Text> roleChanged{
     {"FROM", "ROLE", "REASON"},
     "Only the active server listens for clients. Exactly one server on a store is active, the others stand "
     "by."};
-
-inline constexpr Message<Text> cannotCampaign{
-    "CRNPD-ROL-002",
-    level::err,
-    "this server cannot become active: {}",
-    {"REASON"},
-    "Mend what the text names; the server tries again every few seconds."};
 
 // --- store ------------------------------------------------------------------------------------------
 
@@ -126,6 +133,21 @@ inline constexpr Message<Text> waitingForLock{
     "standing by: the registrations are in use by {}",
     {"HOLDER"},
     "Another server is active. This one takes over within a second when that one ends."};
+
+inline constexpr Message<Count> fillingCleared{
+    "CRNPD-STO-010",
+    level::warn,
+    "a restore that was not finished has left {} rows; they were taken away",
+    {"ROWS"},
+    "The server that ran crnpctl restore stopped before its end. The store is empty; run it again."};
+
+inline constexpr Message<Count, Count> copyNotTaken{
+    "CRNPD-STO-011",
+    level::warn,
+    "this standby's copy of {} rows is not what etcd holds ({} rows), so everything is read from etcd",
+    {"COPY", "ROWS"},
+    "Nothing is lost, the takeover takes a little longer. Report it if it comes again, unless clients with "
+    "link-local addresses on another node's interfaces are registered."};
 
 // --- commits ----------------------------------------------------------------------------------------
 
@@ -294,6 +316,66 @@ inline constexpr Message<Text, Text> removedByOperator{
     {"CLIENT", "CODE"},
     "Somebody ran crnpctl client remove. The client must register again to get events."};
 
+inline constexpr Message<Text, Text> controlPaused{
+    "CRNPD-CTL-004",
+    level::warn,
+    "{}: crnpctl waits: {}",
+    {"SOCKET", "REASON"},
+    "The process or the system has no more descriptors or memory. The server tries again by itself. Raise "
+    "LimitNOFILE= if it happens again."};
+
+inline constexpr Message<Text> controlClosed{
+    "CRNPD-CTL-005",
+    level::err,
+    "a conversation with crnpctl was closed because of an internal error: {}",
+    {"REASON"},
+    "Most often out of memory or threads. Clients are served all the same; repeat the command. Report it if "
+    "neither was short."};
+// --- etcd -------------------------------------------------------------------------------------------
+
+inline constexpr Message<Text> electionHindered{
+    "CRNPD-ETC-001",
+    level::warn,
+    "this server cannot be elected at the moment: {}",
+    {"REASON"},
+    "The server goes on trying; crnpctl status tells whether it still is so. Mend what the text names."};
+
+inline constexpr Message<Text> leaseNotNoted{
+    "CRNPD-ETC-002",
+    level::warn,
+    "the lease could not be noted: {}",
+    {"REASON"},
+    "If this process crashes, another server takes over after the lease's time instead of at once. Mend the "
+    "folder or its permissions."};
+
+inline constexpr Message<Count, Count> copyRead{
+    "CRNPD-ETC-003",
+    level::info,
+    "this server has a copy of {} rows as of revision {} of etcd and keeps it up to date",
+    {"ROWS", "REVISION"},
+    "A standby that has one takes over faster. Nothing to do."};
+
+inline constexpr Message<Text> copyReadAnew{"CRNPD-ETC-004",
+                                            level::warn,
+                                            "the copy of the registrations is read anew: {}",
+                                            {"REASON"},
+                                            "Nothing is lost; a takeover meanwhile reads everything from "
+                                            "etcd. Worth a look if it comes every few minutes."};
+
+inline constexpr Message<Count, Count> copyVerified{
+    "CRNPD-ETC-005",
+    level::info,
+    "the copy of {} rows was compared in full with etcd and is the same at revision {}",
+    {"ROWS", "REVISION"},
+    "The comparison that a standby makes now and then. Nothing to do."};
+
+inline constexpr Message<Count, Count> copyDiffers{
+    "CRNPD-ETC-006",
+    level::err,
+    "the copy of {} rows differs from etcd at revision {}",
+    {"ROWS", "REVISION"},
+    "It is read anew, and a takeover would have noticed. Report it, with the version of etcd."};
+
 // --- the log itself ---------------------------------------------------------------------------------
 
 inline constexpr Message<Text, Count> flood{"CRNPD-LOG-001",
@@ -331,47 +413,61 @@ Description describe(const Message<Args...>& message) {
     return {message.id, message.level, {text.data(), text.size()}, message.advice};
 }
 
-// All of the above.
+// All of the above. One a line, so that two changes do not meet.
+// clang-format off
 inline auto all() {
-    return std::array{describe(starting),
-                      describe(stopping),
-                      describe(stopped),
-                      describe(cannotStart),
-                      describe(fewDescriptors),
-                      describe(threadStuck),
-                      describe(reloaded),
-                      describe(reloadRefused),
-                      describe(restartNeeded),
-                      describe(roleChanged),
-                      describe(cannotCampaign),
-                      describe(storeOpened),
-                      describe(storeUnusable),
-                      describe(waitingForLock),
-                      describe(commitUnknown),
-                      describe(commitRefused),
-                      describe(outcomeNotFound),
-                      describe(storeReloaded),
-                      describe(storeStillBroken),
-                      describe(listening),
-                      describe(notListening),
-                      describe(cannotListen),
-                      describe(acceptPaused),
-                      describe(connectionsFull),
-                      describe(localNetworksChanged),
-                      describe(localNotWatched),
-                      describe(registered),
-                      describe(registrationRefused),
-                      describe(accessRefused),
-                      describe(ownAddress),
-                      describe(closedWithoutReply),
-                      describe(internalFault),
-                      describe(leftWithoutMessage),
-                      describe(controlListening),
-                      describe(controlUnavailable),
-                      describe(removedByOperator),
-                      describe(flood),
-                      describe(linesLost),
-                      describe(logNotReopened)};
+    return std::array{
+        describe(starting),
+        describe(stopping),
+        describe(stopped),
+        describe(cannotStart),
+        describe(fewDescriptors),
+        describe(threadStuck),
+        describe(loopFault),
+        describe(reloaded),
+        describe(reloadRefused),
+        describe(restartNeeded),
+        describe(reloadIgnored),
+        describe(roleChanged),
+        describe(storeOpened),
+        describe(storeUnusable),
+        describe(waitingForLock),
+        describe(fillingCleared),
+        describe(copyNotTaken),
+        describe(commitUnknown),
+        describe(commitRefused),
+        describe(outcomeNotFound),
+        describe(storeReloaded),
+        describe(storeStillBroken),
+        describe(listening),
+        describe(notListening),
+        describe(cannotListen),
+        describe(acceptPaused),
+        describe(connectionsFull),
+        describe(localNetworksChanged),
+        describe(localNotWatched),
+        describe(registered),
+        describe(registrationRefused),
+        describe(accessRefused),
+        describe(ownAddress),
+        describe(closedWithoutReply),
+        describe(internalFault),
+        describe(leftWithoutMessage),
+        describe(controlListening),
+        describe(controlUnavailable),
+        describe(removedByOperator),
+        describe(controlPaused),
+        describe(controlClosed),
+        describe(electionHindered),
+        describe(leaseNotNoted),
+        describe(copyRead),
+        describe(copyReadAnew),
+        describe(copyVerified),
+        describe(copyDiffers),
+        describe(flood),
+        describe(linesLost),
+        describe(logNotReopened)};
 }
+// clang-format on
 
 }  // namespace crnpd::msg

@@ -51,16 +51,29 @@ std::chrono::seconds ServerOperations::uptime() const {
     return std::chrono::duration_cast<std::chrono::seconds>(clock_.steady() - started_);
 }
 
+control::RoleAnswer ServerOperations::role() {
+    const auto now = failover_.role();
+    control::RoleAnswer answer{std::string(name(now.role)), now.reason, failover_.term(), {}, {}};
+    if (now.role != failover::Role::active) {
+        answer.leader = failover_.leader();
+        answer.why = failover_.whyNotActive();
+    }
+    return answer;
+}
+
+Result<void> ServerOperations::stepDown() {
+    auto begun = failover_.handOver("an operator asked it to step down");
+    if (begun) return begun;
+    return Error{begun.error().code,
+                 fmt::format("nothing was changed: this server is not active ({})", begun.error().text)};
+}
+
 control::Status ServerOperations::status() {
     control::Status status;
     const auto settings = state_.settings();
-    const auto role = failover_.role();
-    status.role = name(role.role);
-    status.reason = role.reason;
-    status.term = failover_.term();
-    if (role.role != failover::Role::active) status.leader = failover_.leader();
+    status.role = role();
     status.storeKind = name(settings->store.kind);
-    status.storePath = settings->store.path;
+    status.storePath = settings->store.place();
     status.uptimeSeconds = static_cast<std::uint64_t>(uptime().count());
 
     const auto serving = state_.serving();

@@ -66,10 +66,12 @@ public:
     // How long the committer may take to come to a question.
     static constexpr std::chrono::seconds patience{10};
 
-    ServerOperations(const State& state, const failover::Failover& failover, const Clock& clock)
+    ServerOperations(const State& state, failover::Failover& failover, const Clock& clock)
         : state_(state), failover_(failover), clock_(clock), started_(clock.steady()) {}
 
+    control::RoleAnswer role() override;
     control::Status status() override;
+    Result<void> stepDown() override;
     Result<std::vector<control::ClientSummary>> clients() override;
     Result<control::ClientDetails> client(const CallbackAddress& address) override;
     Result<Reply> remove(const CallbackAddress& address) override;
@@ -86,7 +88,7 @@ private:
     [[nodiscard]] Error notActive() const;
 
     const State& state_;
-    const failover::Failover& failover_;
+    failover::Failover& failover_;
     const Clock& clock_;
     SteadyTime started_;
 };

@@ -20,6 +20,7 @@
 
 #include "common/clock.h"
 #include "common/xml/runtime.h"
+#include "server/backend.h"
 #include "server/config/settings.h"
 #include "server/control/control_server.h"
 #include "server/failover/failover.h"
@@ -30,7 +31,6 @@
 #include "server/service/notifier.h"
 #include "server/service/pulse.h"
 #include "server/serving.h"
-#include "server/store/file_lock.h"
 
 namespace crnpd {
 
@@ -56,6 +56,7 @@ private:
     void onLocalNetworks(std::vector<Network> networks);
     void openControlSocket();
     void tellStatus();
+    [[nodiscard]] std::string statusText();
     [[nodiscard]] Result<void> apply(const config::Settings& wanted);
     void raiseDescriptorLimit() const;
 
@@ -73,7 +74,7 @@ private:
     net::SignalWatch onTerm_;
     net::SignalWatch onInt_;
     net::SignalWatch onHup_;
-    store::FileLock election_;
+    const std::unique_ptr<Backend> backend_;
     failover::Failover failover_;
     ServerOperations operations_;
     control::ControlServer control_;
@@ -87,6 +88,7 @@ private:
     std::string leaderTold_;
     std::string controlProblemTold_;
     bool readyTold_ = false;
+    bool stopping_ = false;
     int exitCode_ = 0;
 };
 

@@ -31,7 +31,11 @@ public:
     EnvironmentCheck(const Settings& settings, const Origin& origin) : settings_(settings), origin_(origin) {}
 
     std::vector<Problem> run() {
-        checkStore();
+        if (settings_.store.kind == StoreKind::etcd) {
+            checkEtcdFiles();
+        } else {
+            checkStore();
+        }
         checkControlSocket();
         if (settings_.log.target.kind == LogTarget::Kind::file) checkLogFile(settings_.log.target.file);
         return std::move(problems_);
@@ -52,6 +56,45 @@ private:
                          " and so replace the registrations; allowed: a folder of the server's own");
         }
         checkFileType("store.path", file, S_IFREG, "a file");
+        checkStoreIsWritable(file);
+    }
+
+    // Asks for the user who runs the check. Root may write nearly everywhere, so its check says less.
+    void checkStoreIsWritable(const fs::path& file) {
+        const auto refused = [this](const fs::path& path, int mode) {
+            if (::faccessat(AT_FDCWD, path.c_str(), mode, AT_EACCESS) == 0 || errno == ENOENT) return false;
+            complain("store.path", "cannot write to " + inQuotes(path.native()) + ": " + reason(errno) +
+                                       "; allowed: a path that the server's user may write to");
+            return true;
+        };
+        // In the folder: the lock file and SQLite's own files beside the store.
+        if (!refused(folderOf(file), W_OK | X_OK)) refused(file, R_OK | W_OK);
+    }
+
+    void checkEtcdFiles() {
+        const auto& etcd = settings_.store.etcd;
+        checkReadable("store.etcd.ca_file", etcd.caFile, Secret::no);
+        checkReadable("store.etcd.cert_file", etcd.certFile, Secret::no);
+        checkReadable("store.etcd.key_file", etcd.keyFile, Secret::yes);
+        checkReadable("store.etcd.password_file", etcd.passwordFile, Secret::yes);
+    }
+
+    enum class Secret { no, yes };
+    void checkReadable(const std::string& name, const fs::path& file, Secret secret) {
+        if (file.empty()) return;
+        struct stat status {};
+        if (::stat(file.c_str(), &status) != 0 ||
+            ::faccessat(AT_FDCWD, file.c_str(), R_OK, AT_EACCESS) != 0) {
+            return complain(name, "cannot read " + inQuotes(file.native()) + ": " + reason(errno) +
+                                      "; allowed: a file that the server's user may read");
+        }
+        if (!S_ISREG(status.st_mode))
+            return complain(name, inQuotes(file.native()) + " is not a file; allowed: a file's path");
+        if (status.st_size == 0) return complain(name, inQuotes(file.native()) + " is empty");
+        if (secret == Secret::yes && (status.st_mode & (S_IROTH | S_IWOTH)) != 0) {
+            complain(name, "everybody may read or change " + inQuotes(file.native()) +
+                               "; allowed: a file for the server's user and group alone (chmod o= FILE)");
+        }
     }
 
     void checkControlSocket() {

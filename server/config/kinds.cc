@@ -3,6 +3,7 @@
 
 #include "server/config/kinds.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include <fmt/format.h>
@@ -12,12 +13,20 @@ namespace {
 
 constexpr std::size_t longestPath = 4095;  // PATH_MAX without the NUL
 
+constexpr std::size_t longestPrefix = 255;
+constexpr std::size_t longestName = 255;
+
 constexpr std::string_view automaticWord = "auto";
 constexpr std::string_view journalWord = "journal";
 constexpr std::string_view stderrWord = "stderr";
 
 Error refusal(const Value& value, std::string_view reason) {
     return {ErrorCode::invalidArgument, value.shown() + ' ' + std::string(reason)};
+}
+
+bool hasControlCharacters(std::string_view text) {
+    return std::ranges::any_of(text,
+                               [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
 bool isWholeNumber(std::string_view text) {
@@ -66,6 +75,33 @@ Result<std::filesystem::path> readPath(const Value& value, std::size_t longest) 
         return refusal(value, fmt::format("is too long: {} bytes, at most {}", text->size(), longest));
     }
     return std::filesystem::path(*text);
+}
+
+Result<std::filesystem::path> readOptionalPath(const Value& value, std::size_t longest) {
+    if (const auto* text = value.as<std::string>(); text != nullptr && text->empty())
+        return std::filesystem::path();
+    return readPath(value, longest);
+}
+
+Result<std::string> readKeyPrefix(const Value& value) {
+    auto text = readText(value);
+    if (!text) return text;
+    if (!text->starts_with('/')) return refusal(value, "does not begin with a \"/\"");
+    if (text->ends_with('/')) return refusal(value, "ends with a \"/\"");
+    if (text->find("//") != std::string::npos) return refusal(value, "has an empty part");
+    if (hasControlCharacters(*text)) return refusal(value, "has control characters in it");
+    if (text->size() > longestPrefix)
+        return refusal(value, fmt::format("is longer than {} bytes", longestPrefix));
+    return text;
+}
+
+Result<std::string> readName(const Value& value) {
+    auto text = readText(value);
+    if (!text) return text;
+    if (hasControlCharacters(*text)) return refusal(value, "has control characters in it");
+    if (text->size() > longestName)
+        return refusal(value, fmt::format("is longer than {} bytes", longestName));
+    return text;
 }
 
 Result<mode_t> readMode(const Value& value) {

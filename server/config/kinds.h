@@ -39,6 +39,9 @@ Result<std::chrono::milliseconds> readTime(const Value& value, TimeRange range,
                                            std::chrono::milliseconds step);
 Result<std::string> readText(const Value& value);
 Result<std::filesystem::path> readPath(const Value& value, std::size_t longest);
+Result<std::filesystem::path> readOptionalPath(const Value& value, std::size_t longest);
+Result<std::string> readKeyPrefix(const Value& value);
+Result<std::string> readName(const Value& value);
 Result<mode_t> readMode(const Value& value);
 Result<LogTarget> readLogTarget(const Value& value);
 std::string modeText(mode_t mode);
@@ -93,6 +96,29 @@ Kind path(std::string allowed, std::size_t longest, Field field) {
     return single(
         std::move(allowed), [longest](const Value& value) { return readPath(value, longest); },
         [](const std::filesystem::path& file) { return inQuotes(file.native()); }, field);
+}
+
+// As path(), but empty where there is none.
+template <typename Field>
+Kind optionalPath(std::string allowed, std::size_t longest, Field field) {
+    return single(
+        std::move(allowed), [longest](const Value& value) { return readOptionalPath(value, longest); },
+        [](const std::filesystem::path& file) { return inQuotes(file.native()); }, field);
+}
+
+// What the keys of ours in a store for everybody begin with.
+template <typename Field>
+Kind keyPrefix(Field field) {
+    return single(
+        "a path of names, like \"/crnpd\" or \"/site/crnpd\"", readKeyPrefix,
+        [](const std::string& text) { return inQuotes(text); }, field);
+}
+
+// A name that somebody else gave, or nothing.
+template <typename Field>
+Kind optionalName(std::string allowed, Field field) {
+    return single(
+        std::move(allowed), readName, [](const std::string& text) { return inQuotes(text); }, field);
 }
 
 template <typename Field>

@@ -24,10 +24,16 @@ public:
         if (judgeable({"limits.connections", "limits.connections_per_address"})) checkConnections();
         if (judgeable({"limits.message_time", "limits.removal_memory"})) checkRemovalMemory();
         checkFilesDiffer();
+        if (usesEtcd()) checkEtcd();
         return std::move(problems_);
     }
 
 private:
+    // Settings of a store that is not used do no harm.
+    [[nodiscard]] bool usesEtcd() const {
+        return judgeable({"store.kind"}) && settings_.store.kind == StoreKind::etcd;
+    }
+
     [[nodiscard]] bool judgeable(std::initializer_list<const char*> names) const {
         return std::ranges::none_of(names, [this](const char* name) { return refused_.contains(name); });
     }
@@ -92,12 +98,68 @@ private:
                                           {"log.target", &settings_.log.target.file}}};
         for (std::size_t i = 0; i < files.size(); ++i) {
             for (std::size_t j = 0; j < i; ++j) {
+                if (usesEtcd() && files[j].file == &settings_.store.path) continue;
                 if (files[i].file->empty() || !judgeable({files[i].name, files[j].name})) continue;
                 if (files[i].file->lexically_normal() != files[j].file->lexically_normal()) continue;
                 complain(files[i].name, fmt::format("{} is the file of {} too; allowed: a file of its own",
                                                     shortInQuotes(files[i].file->native()), files[j].name));
             }
         }
+    }
+
+    void checkEtcd() {
+        if (judgeable({"store.etcd.endpoints"})) checkEndpoints();
+        if (judgeable({"store.etcd.attempt_time", "store.etcd.commit_limit", "store.etcd.lease"}))
+            checkEtcdTimes();
+        const auto& etcd = settings_.store.etcd;
+        checkTogether("store.etcd.cert_file", !etcd.certFile.empty(), "store.etcd.key_file",
+                      !etcd.keyFile.empty());
+        checkTogether("store.etcd.username", !etcd.username.empty(), "store.etcd.password_file",
+                      !etcd.passwordFile.empty());
+    }
+
+    void checkEndpoints() {
+        const auto& endpoints = settings_.store.etcd.endpoints;
+        for (std::size_t i = 0; i < endpoints.size(); ++i) {
+            const auto name = fmt::format("store.etcd.endpoints[{}]", i);
+            const auto text = '"' + endpoints[i].text() + '"';
+            const auto isSame = [&](const Endpoint& other) {
+                return other.hostAndPort() == endpoints[i].hostAndPort();
+            };
+            if (std::ranges::any_of(endpoints.begin(), endpoints.begin() + static_cast<std::ptrdiff_t>(i),
+                                    isSame)) {
+                complain(name, text + " stands in the list twice");
+            }
+            if (endpoints[i].scheme() == Endpoint::Scheme::http && settings_.store.etcd.isSecure()) {
+                complain(name, text +
+                                   " is without TLS, but ca_file, cert_file or another endpoint is for "
+                                   "TLS; allowed: TLS with all members or with none");
+            }
+        }
+    }
+
+    void checkEtcdTimes() {
+        const auto& etcd = settings_.store.etcd;
+        const std::string attempt = "store.etcd.attempt_time";
+        const auto told = [&](const char* other) { return origin_.given(attempt) ? attempt : other; };
+        if (etcd.attemptTime > etcd.commitLimit) {
+            complain(told("store.etcd.commit_limit"),
+                     fmt::format("one attempt may take {}, but a write as a whole {}; allowed: "
+                                 "store.etcd.commit_limit at least as long as store.etcd.attempt_time",
+                                 durationText(etcd.attemptTime), durationText(etcd.commitLimit)));
+        }
+        if (etcd.attemptTime >= etcd.lease) {
+            complain(told("store.etcd.lease"),
+                     fmt::format("one member that does not answer within {} would cost the lease of {}; "
+                                 "allowed: store.etcd.attempt_time shorter than store.etcd.lease",
+                                 durationText(etcd.attemptTime), durationText(etcd.lease)));
+        }
+    }
+
+    void checkTogether(const char* one, bool hasOne, const char* other, bool hasOther) {
+        if (hasOne == hasOther || !judgeable({one, other})) return;
+        complain(hasOne ? one : other, fmt::format("{} is missing; allowed: both or none of {} and {}",
+                                                   hasOne ? other : one, one, other));
     }
 
     const Settings& settings_;
@@ -112,6 +174,11 @@ void adaptDefaults(Settings& settings, const Origin& origin) {
     auto& limits = settings.limits;
     if (!origin.given("limits.connections_per_address")) {
         limits.connectionsPerAddress = std::min(limits.connectionsPerAddress, limits.connections);
+    }
+    auto& etcd = settings.store.etcd;
+    if (!origin.given("store.etcd.attempt_time")) {
+        // So that the lease is kept when one member does not answer.
+        etcd.attemptTime = std::min(etcd.attemptTime, std::chrono::milliseconds(etcd.lease) / 2);
     }
 }
 

@@ -12,7 +12,8 @@
 
 namespace crnpd::config {
 
-// Defaults that depend on another setting: connections_per_address follows a smaller connections.
+// Defaults that depend on another setting: connections_per_address follows a smaller connections,
+// attempt_time a short lease.
 void adaptDefaults(Settings& settings, const Origin& origin);
 
 // `refused` names the settings whose value was not accepted: what depends on them is not judged.

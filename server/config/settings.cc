@@ -3,10 +3,27 @@
 
 #include "server/config/settings.h"
 
+#include <algorithm>
+
 #include "server/config/load.h"
 #include "server/config/table.h"
 
 namespace crnpd::config {
+
+bool EtcdSettings::isSecure() const noexcept {
+    return !caFile.empty() || !certFile.empty() ||
+           std::ranges::any_of(endpoints, [](const Endpoint& endpoint) {
+               return endpoint.scheme() == Endpoint::Scheme::https;
+           });
+}
+
+std::string StoreSettings::place() const {
+    if (kind == StoreKind::sqlite) return path;
+    std::string text;
+    for (const auto& endpoint : etcd.endpoints)
+        text += (text.empty() ? "" : ",") + endpoint.hostAndPort();
+    return text + etcd.prefix;
+}
 
 Settings defaultSettings() {
     return loadSettingsFromText("", "defaults").settings();
@@ -25,8 +42,14 @@ std::string_view name(StoreKind kind) noexcept {
     switch (kind) {
         case StoreKind::sqlite:
             return "sqlite";
+        case StoreKind::etcd:
+            return "etcd";
     }
     return "?";
+}
+
+std::string_view name(Takeover takeover) noexcept {
+    return takeover == Takeover::seize ? "seize" : "wait";
 }
 
 std::string_view name(LogLevel level) noexcept {

@@ -20,6 +20,7 @@
 
 #include "common/address.h"
 #include "server/access/access.h"
+#include "server/config/endpoint.h"
 
 namespace crnpd::config {
 
@@ -35,12 +36,37 @@ struct Limits {
     friend bool operator==(const Limits&, const Limits&) = default;
 };
 
-enum class StoreKind { sqlite };
+enum class StoreKind { sqlite, etcd };
+enum class Takeover { wait, seize };
+
+// [store.etcd]. A file that is not set is empty.
+struct EtcdSettings {
+    std::vector<Endpoint> endpoints;  // at least one
+    std::string prefix;               // "/crnpd"
+    std::chrono::seconds lease{};
+    std::chrono::milliseconds attemptTime{};  // less than `lease`
+    std::chrono::milliseconds commitLimit{};  // at least `attemptTime`
+    Takeover takeover = Takeover::wait;
+    std::filesystem::path caFile;
+    std::filesystem::path certFile;  // this and keyFile: both or none
+    std::filesystem::path keyFile;
+    std::string username;  // this and passwordFile: both or none
+    std::filesystem::path passwordFile;
+
+    // Whether TLS is spoken, then with every endpoint. Without a caFile the system's authorities count.
+    [[nodiscard]] bool isSecure() const noexcept;
+
+    friend bool operator==(const EtcdSettings&, const EtcdSettings&) = default;
+};
 
 // [store]
 struct StoreSettings {
     StoreKind kind = StoreKind::sqlite;
-    std::filesystem::path path;
+    std::filesystem::path path;  // counts with `sqlite`
+    EtcdSettings etcd;           // counts with `etcd`, and has passed the checks between settings only then
+
+    // Where the registrations are, for a person: the file, or the endpoints and the prefix.
+    [[nodiscard]] std::string place() const;
 
     friend bool operator==(const StoreSettings&, const StoreSettings&) = default;
 };
@@ -101,6 +127,7 @@ struct Settings {
 
 // As written in the file.
 [[nodiscard]] std::string_view name(StoreKind kind) noexcept;
+[[nodiscard]] std::string_view name(Takeover takeover) noexcept;
 [[nodiscard]] std::string_view name(LogLevel level) noexcept;
 [[nodiscard]] std::string_view name(LogFormat format) noexcept;
 

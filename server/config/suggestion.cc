@@ -90,7 +90,8 @@ std::string unknownSection(std::string_view section) {
     const auto text = '[' + escaped(section.substr(0, 60)) + "] is not a section";
     std::string names;
     for (const auto known : sectionNames()) {
-        if (isSlip(section, known)) return text + "; did you mean " + placeOf(known) + '?';
+        if (isSlip(section, known) || known.ends_with('.' + std::string(section)))
+            return text + "; did you mean " + placeOf(known) + '?';
         names += (names.empty() ? "" : ", ") + placeOf(known);
     }
     return text + "; allowed: " + names;

@@ -61,11 +61,46 @@ void addLimits(std::vector<Setting>& rows) {
 void addStore(std::vector<Setting>& rows) {
     const auto in = [](auto member) { return at(&Settings::store, member); };
     rows.push_back({"store", "kind", R"("sqlite")", Effect::restart,
-                    word<StoreKind>({StoreKind::sqlite}, in(&StoreSettings::kind)),
+                    word<StoreKind>({StoreKind::sqlite, StoreKind::etcd}, in(&StoreSettings::kind)),
                     "Where registrations are kept."});
     rows.push_back({"store", "path", R"("/var/lib/crnpd/registrations.db")", Effect::restart,
                     path("a file's path; its folder must exist", longestPath, in(&StoreSettings::path)),
-                    "The file that holds them."});
+                    "The file that holds them, with kind = \"sqlite\"."});
+}
+
+void addEtcd(std::vector<Setting>& rows) {
+    const auto in = [](auto member) { return at(&Settings::store, &StoreSettings::etcd, member); };
+    const auto add = [&rows](std::string_view name, std::string_view defaultValue, Kind kind,
+                             std::string_view meaning) {
+        rows.push_back({"store.etcd", name, defaultValue, Effect::restart, std::move(kind), meaning});
+    };
+    add("endpoints", R"(["127.0.0.1:2379"])",
+        list<Endpoint>(R"(a list of "HOST:PORT", "http://HOST:PORT" and "https://HOST:PORT")", {1, 16},
+                       in(&EtcdSettings::endpoints)),
+        "The members of etcd, with kind = \"etcd\".");
+    add("prefix", R"("/crnpd")", keyPrefix(in(&EtcdSettings::prefix)), "What our keys in etcd begin with.");
+    add("lease", R"("3s")", time({1s, 300s}, in(&EtcdSettings::lease)),
+        "How long the active server may be silent before another one takes over.");
+    add("attempt_time", R"("1s")", time({100ms, 60s}, in(&EtcdSettings::attemptTime)),
+        "How long one member may take to answer before the next one is asked.");
+    add("commit_limit", R"("10s")", time({1s, 10min}, in(&EtcdSettings::commitLimit)),
+        "How long to look for the outcome of a write that nobody answered.");
+    add("takeover", R"("wait")",
+        word<Takeover>({Takeover::wait, Takeover::seize}, in(&EtcdSettings::takeover)),
+        "Whether to wait for the lease of an active server to end, or to take its place at once.");
+    const auto file = [&](std::string allowed, auto member) {
+        return optionalPath(std::move(allowed), longestPath, in(member));
+    };
+    add("ca_file", R"("")", file("a file's path; empty = none", &EtcdSettings::caFile),
+        "Certificates of the authorities that etcd's own certificate is checked with.");
+    add("cert_file", R"("")", file("a file's path; empty = none", &EtcdSettings::certFile),
+        "The certificate that this server shows to etcd.");
+    add("key_file", R"("")", file("a file's path; empty = none", &EtcdSettings::keyFile),
+        "The private key of cert_file.");
+    add("username", R"("")", optionalName("a user's name; empty = none", in(&EtcdSettings::username)),
+        "The user that this server is to etcd.");
+    add("password_file", R"("")", file("a file's path; empty = none", &EtcdSettings::passwordFile),
+        "The file with that user's password.");
 }
 
 void addControl(std::vector<Setting>& rows) {
@@ -109,6 +144,7 @@ const std::vector<Setting>& settingsTable() {
         addTop(rows);
         addLimits(rows);
         addStore(rows);
+        addEtcd(rows);
         addControl(rows);
         addLog(rows);
         return rows;

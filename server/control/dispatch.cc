@@ -52,10 +52,11 @@ void status(const Json&, Operations& operations, const WriteLine& write) {
     Json json{{"ok", true},
               {"version", version},
               {"pid", ::getpid()},
-              {"role", now.role},
-              {"reason", now.reason},
-              {"term", now.term},
-              {"leader", now.leader},
+              {"role", now.role.role},
+              {"reason", now.role.reason},
+              {"term", now.role.term},
+              {"leader", now.role.leader},
+              {"why", now.role.why},
               {"store", {{"kind", now.storeKind}, {"path", now.storePath}}},
               {"revision", now.revision},
               {"clients", now.clients},
@@ -67,6 +68,25 @@ void status(const Json&, Operations& operations, const WriteLine& write) {
     for (const auto& [code, count] : now.replies)
         json["replies"][code] = count;
     write(line(json));
+}
+
+void role(const Json&, Operations& operations, const WriteLine& write) {
+    const auto now = operations.role();
+    write(line({{"ok", true},
+                {"role", now.role},
+                {"reason", now.reason},
+                {"term", now.term},
+                {"leader", now.leader},
+                {"why", now.why}}));
+}
+
+void stepDown(const Json&, Operations& operations, const WriteLine& write) {
+    const auto begun = operations.stepDown();
+    if (!begun) {
+        write(line(refusal(begun.error())));
+        return;
+    }
+    write(line({{"ok", true}}));
 }
 
 void clients(const Json&, Operations& operations, const WriteLine& write) {
@@ -144,7 +164,9 @@ void accessTest(const Json& request, Operations& operations, const WriteLine& wr
 }
 
 using Verb = void (*)(const Json&, Operations&, const WriteLine&);
-constexpr std::array<std::pair<std::string_view, Verb>, 5> verbs{{{"status", status},
+constexpr std::array<std::pair<std::string_view, Verb>, 7> verbs{{{"status", status},
+                                                                  {"role", role},
+                                                                  {"step-down", stepDown},
                                                                   {"clients", clients},
                                                                   {"client-show", clientShow},
                                                                   {"client-remove", clientRemove},
@@ -162,9 +184,10 @@ void dispatch(std::string_view request, Operations& operations, const WriteLine&
     for (const auto& [name, verb] : verbs) {
         if (name == wanted) return verb(json, operations, write);
     }
-    write(line(
-        invalid("\"" + wanted +
-                "\" is no request; there are status, clients, client-show, client-remove, access-test")));
+    std::string known;
+    for (const auto& [name, verb] : verbs)
+        known += (known.empty() ? "" : ", ") + std::string(name);
+    write(line(invalid("\"" + wanted + "\" is no request; there are " + known)));
 }
 
 }  // namespace crnpd::control

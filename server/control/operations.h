@@ -17,11 +17,16 @@
 
 namespace crnpd::control {
 
-struct Status {
+struct RoleAnswer {
     std::string role;
     std::string reason;  // why it has this role
     std::uint64_t term = 0;
     std::string leader;  // who is active while this server is not, if known
+    std::string why;     // why this server is not active; empty where it is
+};
+
+struct Status {
+    RoleAnswer role;
     std::string storeKind;
     std::string storePath;
     std::uint64_t revision = 0;
@@ -57,7 +62,11 @@ class Operations {
 public:
     virtual ~Operations() = default;
 
+    // Does not wait for anybody.
+    virtual RoleAnswer role() = 0;
     virtual Status status() = 0;
+    // Begins to hand over to another server; role() tells how it goes on. busy: this one is not active.
+    virtual Result<void> stepDown() = 0;
     virtual Result<std::vector<ClientSummary>> clients() = 0;  // by address
     virtual Result<ClientDetails> client(const CallbackAddress& address) = 0;
     // The reply that the client's own REMOVE_CLIENT would have got.

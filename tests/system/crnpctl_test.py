@@ -177,5 +177,48 @@ class AtTheControlSocket(WithServer):
             self.ends(1, crnpctl("clients", "--socket", standby.socket), "not active")
 
 
+class TwoServers(WithServer):
+    """A and B on one file; A is active at first."""
+
+    def setUp(self):
+        super().setUp()
+        self.standby = Server(folder=self.server.folder, start=False)
+        self.addCleanup(self.standby.close)
+        self.standby.start()
+        self.standby.wait_until(lambda status: status["leader"])
+
+    def role(self, server):
+        run = crnpctl("role", "--socket", server.socket)
+        return run.returncode, run.stdout.decode().strip()
+
+    def test_the_role_and_its_exit_status(self):
+        self.assertEqual(self.role(self.server), (0, "active"))
+        self.assertEqual(self.role(self.standby), (13, "standby"))
+        self.standby.stop()
+        self.assertEqual(self.role(self.standby), (1, ""))
+
+    def test_stepping_down_makes_the_other_one_active(self):
+        self.server.code("ADD_CLIENT", 1, event("A"))
+        self.ends(0, self.control("step-down"), "standby", f"process {self.standby.pid}", "is active")
+        self.assertEqual(self.role(self.server), (13, "standby"))
+        self.standby.wait_until_active()
+        self.assertEqual(self.standby.registrations(1), ["A"])
+        self.assertIn(str(self.standby.pid), self.server.status()["why"])
+        # And back.
+        self.ends(0, crnpctl("step-down", "--socket", self.standby.socket), f"process {self.server.pid}")
+        self.assertEqual(self.server.wait_until_active().registrations(1), ["A"])
+
+    def test_a_standby_cannot_step_down_and_says_who_can(self):
+        run = crnpctl("step-down", "--socket", self.standby.socket)
+        self.ends(1, run, "nothing was changed", "not active", str(self.server.pid))
+        self.assertEqual(self.role(self.server), (0, "active"))
+
+    def test_where_nobody_takes_over_it_is_active_again(self):
+        self.standby.stop()
+        term = self.server.status()["term"]
+        self.ends(1, self.control("step-down"), "active again", str(term + 1))
+        self.assertEqual(self.server.wait_until_active().code("ADD_CLIENT", 1), "OK")
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -160,6 +160,18 @@ private:
     void addStatusAndClients() {
         addControlCommand(app_, "status", "Show the server's role, store, and counts",
                           [this] { return StatusCommand{control_}; });
+        auto* const role =
+            addControlCommand(app_, "role", "Print the server's role; exit status 0 only if it is active",
+                              [this] { return RoleCommand{control_}; });
+        role->footer(roleExitStatusHelp());
+        auto* const stepDown = addControlCommand(
+            app_, "step-down", "Hand over to another server, and wait until that is done", [this] {
+                return StepDownCommand{control_, wait_};
+            });
+        addParsed(*stepDown, "--wait", wait_, parseDuration,
+                  "How long it may stay active meanwhile; 60s if not given")
+            ->type_name("DURATION");
+        stepDown->footer(stepDownHelp() + "\n" + controlExitStatusHelp());
         addControlCommand(app_, "clients", "List the registered clients",
                           [this] { return ClientsCommand{control_}; });
     }
@@ -213,6 +225,7 @@ private:
     RegistrationMessage message_;
     std::string file_;
     ControlOptions control_;
+    std::chrono::milliseconds wait_ = StepDownCommand().wait;
     SocketAddress address_;
     IpAddress tested_;
     std::function<Command()> make_;  // of the command that was named

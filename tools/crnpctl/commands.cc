@@ -5,6 +5,7 @@
 
 #include "tools/crnpctl/client_commands.h"
 #include "tools/crnpctl/control_commands.h"
+#include "tools/crnpctl/role_commands.h"
 
 namespace crnpd::crnpctl {
 

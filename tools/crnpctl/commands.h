@@ -54,6 +54,15 @@ struct StatusCommand {
     ControlOptions options;
 };
 
+struct RoleCommand {
+    ControlOptions options;
+};
+
+struct StepDownCommand {
+    ControlOptions options;
+    std::chrono::milliseconds wait{60'000};  // for the server to be no longer active
+};
+
 struct ClientsCommand {
     ControlOptions options;
 };
@@ -73,15 +82,15 @@ struct AccessTestCommand {
     IpAddress address;
 };
 
-using Command = std::variant<RegistrationCommand, SendCommand, StatusCommand, ClientsCommand,
-                             ClientShowCommand, ClientRemoveCommand, AccessTestCommand>;
+using Command = std::variant<RegistrationCommand, SendCommand, StatusCommand, RoleCommand, StepDownCommand,
+                             ClientsCommand, ClientShowCommand, ClientRemoveCommand, AccessTestCommand>;
 
 // What a command needs of the process it runs in; a test has its own.
 struct Process {
     std::istream& in;
     std::ostream& out;
     std::ostream& err;
-    std::function<void(std::chrono::milliseconds)> pause;
+    std::function<void(std::chrono::milliseconds)> pause;  // waits that long
 };
 
 // For the first two commands xml::Runtime must be alive.

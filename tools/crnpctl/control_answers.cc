@@ -89,6 +89,7 @@ ServerStatus statusIn(const json& answer) {
             .reason = field<std::string>(answer, "reason"),
             .term = field<std::int64_t>(answer, "term"),
             .leader = field<std::string>(answer, "leader"),
+            .why = field<std::string>(answer, "why"),
             .storeKind = inStore("kind"),
             .storePath = inStore("path"),
             .revision = field<std::int64_t>(answer, "revision"),
@@ -104,6 +105,12 @@ ServerStatus statusIn(const json& answer) {
 
 std::string statusRequest() {
     return requestOf({{"request", "status"}});
+}
+std::string roleRequest() {
+    return requestOf({{"request", "role"}});
+}
+std::string stepDownRequest() {
+    return requestOf({{"request", "step-down"}});
 }
 std::string clientsRequest() {
     return requestOf({{"request", "clients"}});
@@ -122,6 +129,14 @@ Result<void> readAccepted(std::string_view line) {
     const auto accepted = read(line, [](const json& answer) { return needed<bool>(answer, "ok"); });
     if (!accepted) return accepted.error();
     return {};
+}
+
+Result<RoleNow> readRole(std::string_view line) {
+    return read(line, [](const json& answer) {
+        needsOk(answer);
+        return RoleNow{needed<std::string>(answer, "role"), field<std::int64_t>(answer, "term"),
+                       field<std::string>(answer, "leader"), field<std::string>(answer, "why")};
+    });
 }
 
 Result<ServerStatus> readStatus(std::string_view line) {

@@ -25,6 +25,8 @@
 namespace crnpd::crnpctl {
 
 [[nodiscard]] std::string statusRequest();
+[[nodiscard]] std::string roleRequest();
+[[nodiscard]] std::string stepDownRequest();
 [[nodiscard]] std::string clientsRequest();
 [[nodiscard]] std::string clientShowRequest(const CallbackAddress& client);
 [[nodiscard]] std::string clientRemoveRequest(const CallbackAddress& client);
@@ -34,9 +36,10 @@ struct ServerStatus {
     std::string version;
     std::int64_t pid = 0;
     std::string role;
-    std::string reason;  // why it is not active
+    std::string reason;  // why it has this role
     std::int64_t term = 0;
     std::string leader;
+    std::string why;  // why it is not active
     std::string storeKind;
     std::string storePath;
     std::int64_t revision = 0;
@@ -46,6 +49,13 @@ struct ServerStatus {
     std::vector<std::string> listen;
     std::int64_t uptimeSeconds = 0;
     std::map<std::string, std::int64_t> replies;  // how many of each code since the start
+};
+
+struct RoleNow {
+    std::string role;
+    std::int64_t term = 0;
+    std::string leader;  // while this server is not active, if known
+    std::string why;     // why it is not
 };
 
 struct ClientLine {
@@ -73,6 +83,7 @@ struct AccessVerdict {
 
 // Any answer: is it a refusal?
 [[nodiscard]] Result<void> readAccepted(std::string_view line);
+[[nodiscard]] Result<RoleNow> readRole(std::string_view line);
 [[nodiscard]] Result<ServerStatus> readStatus(std::string_view line);
 [[nodiscard]] Result<std::variant<ClientLine, EndLine>> readClientsLine(std::string_view line);
 [[nodiscard]] Result<ClientDetails> readClientDetails(std::string_view line);

@@ -10,34 +10,10 @@
 
 #include "tools/crnpctl/control_answers.h"
 #include "tools/crnpctl/control_printer.h"
-#include "tools/crnpctl/printable.h"
+#include "tools/crnpctl/control_talk.h"
 
 namespace crnpd::crnpctl {
 namespace {
-
-ExitStatus complain(const Process& process, const Error& error) {
-    process.err << "crnpctl: " << printable(error.text) << std::endl;
-    return error.code == ErrorCode::notFound ? ExitStatus::notFound : ExitStatus::failed;
-}
-
-Error cutOff(const std::string& socket) {
-    return {ErrorCode::io, socket + ": the answer was cut off: crnpd closed the connection before its end"};
-}
-
-// The next line of an answer that is not at its end yet.
-Result<std::string> lineOf(ControlClient& control, const std::string& socket) {
-    auto line = control.nextLine();
-    if (!line) return line.error();
-    if (!*line) return cutOff(socket);
-    return **std::move(line);
-}
-
-// The answer to a request that has one line as its answer.
-Result<std::string> answerTo(const std::string& request, const ControlOptions& options) {
-    auto control = ControlClient::ask(options, request);
-    if (!control) return control.error();
-    return lineOf(*control, options.socket);
-}
 
 // Asks, reads the one line with `read`, prints it with `print`, or as it came.
 template <typename Read, typename Print>

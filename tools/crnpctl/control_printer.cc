@@ -27,7 +27,7 @@ std::string joined(const std::vector<std::string>& parts) {
 std::string roleOf(const ServerStatus& status) {
     auto text = status.role;
     if (status.term != 0) text += fmt::format(", term {}", status.term);
-    if (status.role != "active" && !status.reason.empty()) text += ": " + status.reason;
+    if (status.role != "active" && status.why.empty() && !status.reason.empty()) text += ": " + status.reason;
     return text;
 }
 
@@ -53,6 +53,7 @@ std::string repliesOf(const ServerStatus& status) {
 void printStatus(std::ostream& out, const ServerStatus& status) {
     printRow(out, "role", roleOf(status));
     if (!status.leader.empty()) printRow(out, "leader", status.leader);
+    if (!status.why.empty()) printRow(out, "not active", status.why);
     printRow(out, "listens on", joined(status.listen));
     printRow(out, "clients", fmt::format("{}", status.clients));
     printRow(out, "removals", fmt::format("{} remembered", status.removals));

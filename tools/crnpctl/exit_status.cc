@@ -16,7 +16,7 @@ struct Row {
     std::string_view meaning;
 };
 
-constexpr std::array<Row, 13> rows{{
+constexpr std::array<Row, 15> rows{{
     {ExitStatus::ok, "OK, or the control command was carried out"},
     {ExitStatus::failed, "no reply, no connection, or the control socket refused"},
     {ExitStatus::usage, "the command line is wrong, or FILE cannot be read"},
@@ -30,6 +30,8 @@ constexpr std::array<Row, 13> rows{{
     {ExitStatus::versionTooHigh, "VERSION_TOO_HIGH"},
     {ExitStatus::versionTooLow, "VERSION_TOO_LOW"},
     {ExitStatus::unknownReply, "the answer is no SC_REPLY, or its STATUS_CODE is unknown"},
+    {ExitStatus::standby, "the server stands by (role)"},
+    {ExitStatus::changing, "the server is starting, taking over, stepping down or stopped (role)"},
 }};
 
 }  // namespace
@@ -65,6 +67,17 @@ std::string exitStatusTable(ExitStatus last) {
         table += fmt::format("  {:>2}  {}\n", static_cast<int>(row.status), row.meaning);
     }
     return table;
+}
+
+std::string roleExitStatusTable() {
+    const auto row = [](ExitStatus status, std::string_view meaning) {
+        return fmt::format("  {:>2}  {}\n", static_cast<int>(status), meaning);
+    };
+    return row(ExitStatus::ok, "the server is active") +
+           row(ExitStatus::failed, "no server answers at the control socket") +
+           row(ExitStatus::usage, "the command line is wrong") +
+           row(ExitStatus::standby, "standby: another server is active, or none can be") +
+           row(ExitStatus::changing, "starting, taking over, stepping down or stopped");
 }
 
 }  // namespace crnpd::crnpctl

@@ -25,11 +25,15 @@ enum class ExitStatus {
     versionTooHigh = 10,
     versionTooLow = 11,
     unknownReply = 12,  // an answer that is no SC_REPLY or has an unknown STATUS_CODE
+    standby = 13,       // the server that was asked for its role stands by
+    changing = 14,      // it is on its way from one role to another, or stopped
 };
 
 [[nodiscard]] ExitStatus exitStatusOf(StatusCode code) noexcept;
 
 // One row a status, for the help text; `last` is the last row.
-[[nodiscard]] std::string exitStatusTable(ExitStatus last = ExitStatus::unknownReply);
+[[nodiscard]] std::string exitStatusTable(ExitStatus last = ExitStatus::changing);
+// The same of `crnpctl role`, whose 0 means more.
+[[nodiscard]] std::string roleExitStatusTable();
 
 }  // namespace crnpd::crnpctl

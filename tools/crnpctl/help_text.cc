@@ -17,6 +17,8 @@ std::string examplesHelp() {
   crnpctl unregister --port 2001
   crnpctl send --attempts 1 message.xml
   crnpctl status
+  crnpctl role && echo "active here"
+  crnpctl step-down
   crnpctl clients --json
   crnpctl client show 192.0.2.7:2001
   crnpctl access test 192.0.2.7
@@ -57,6 +59,18 @@ std::string exitStatusHelp() {
 
 std::string controlExitStatusHelp() {
     return "Exit status:\n" + exitStatusTable(ExitStatus::notFound);
+}
+
+std::string roleExitStatusHelp() {
+    return "Exit status:\n" + roleExitStatusTable();
+}
+
+std::string stepDownHelp() {
+    return R"(Handing over:
+  The server answers what it has received, takes nothing new, and lets others be
+  elected. The command waits for that, and then for whoever takes over. If nobody
+  does within five seconds the server becomes active again, and the exit status is 1.
+)";
 }
 
 }  // namespace crnpd::crnpctl

@@ -14,5 +14,7 @@ namespace crnpd::crnpctl {
 [[nodiscard]] std::string exitStatusHelp();
 // Only what the commands of the control socket end with.
 [[nodiscard]] std::string controlExitStatusHelp();
+[[nodiscard]] std::string roleExitStatusHelp();
+[[nodiscard]] std::string stepDownHelp();
 
 }  // namespace crnpd::crnpctl

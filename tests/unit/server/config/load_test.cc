@@ -40,7 +40,9 @@ TEST(LoadTest, AnEmptyFileMeansTheDefaults) {
 TEST(LoadTest, TheDefaultsOfTheSectionsAreThoseOfTheContract) {
     const auto settings = settingsOf("");
     EXPECT_EQ(settings.limits, (Limits{1048576, 30s, 10000, 1000, 1000, 24h}));
-    EXPECT_EQ(settings.store, (StoreSettings{StoreKind::sqlite, "/var/lib/crnpd/registrations.db"}));
+    EXPECT_EQ(settings.store.kind, StoreKind::sqlite);
+    EXPECT_EQ(settings.store.path, "/var/lib/crnpd/registrations.db");
+    EXPECT_EQ(settings.store.place(), "/var/lib/crnpd/registrations.db");
     EXPECT_EQ(settings.control, (ControlSettings{"/run/crnpd/control.sock", 0660}));
     EXPECT_EQ(settings.log, (LogSettings{LogLevel::info, {LogTarget::Kind::automatic, {}}, LogFormat::text}));
 }
@@ -253,7 +255,7 @@ TEST(LoadTest, WordsAreTakenExactlyAsWritten) {
         problemIn("log.level = 3"),
         R"(crnpd.toml:1: log.level: 3 is not a text in quotes; allowed: "trace", "debug", "info", "warn", "error")");
     EXPECT_EQ(problemIn("store.kind = 'etcd3'"),
-              R"(crnpd.toml:1: store.kind: "etcd3" is not known; allowed: "sqlite")");
+              R"(crnpd.toml:1: store.kind: "etcd3" is not known; allowed: "sqlite", "etcd")");
 }
 
 TEST(LoadTest, ASectionIsNoSettingAndTheOtherWayRound) {

@@ -28,6 +28,14 @@ max_clients = 10000000
 message_time = "1500ms"
 connections = 20
 removal_memory = "90s"
+[store]
+kind = "etcd"
+[store.etcd]
+endpoints = ["https://node1.example.org:2379", "[2001:db8::1]:2379"]
+prefix = "/site \"a\"/crnpd"
+lease = "300s"
+takeover = "seize"
+ca_file = "/etc/crnpd/ca.pem"
 [control]
 mode = "0770"
 [log]

@@ -42,11 +42,26 @@ TEST(SuggestionTest, ASettingInTheWrongPlaceIsSentToItsOwn) {
     EXPECT_EQ(problemIn("level = 'info'"), R"(crnpd.toml:1: "level" is not a setting; it belongs to [log])");
 }
 
+TEST(SuggestionTest, ASectionInsideAnotherIsGuessed) {
+    EXPECT_EQ(problemIn("[etcd]\nlease = '3s'"),
+              "crnpd.toml:1: [etcd] is not a section; did you mean [store.etcd]?");
+    EXPECT_EQ(problemIn("[store.etdc]\nlease = '3s'"),
+              "crnpd.toml:1: [store.etdc] is not a section; did you mean [store.etcd]?");
+    EXPECT_EQ(problemIn("[store]\netcd = 5"),
+              "crnpd.toml:2: store.etcd is a section: write [store.etcd] once, alone on its line");
+    EXPECT_EQ(problemIn("[store]\nendpoints = []"),
+              R"(crnpd.toml:2: "endpoints" is not a setting of [store]; it belongs to [store.etcd])");
+    EXPECT_EQ(problemIn("[store.etcd]\nendpoint = []"),
+              R"(crnpd.toml:2: "endpoint" is not a setting of [store.etcd]; did you mean "endpoints"?)");
+}
+
 TEST(SuggestionTest, WhereNothingIsNearTheNamesOfThePlaceAreListed) {
     EXPECT_EQ(problemIn("[log]\ncolour = true"),
               R"(crnpd.toml:2: "colour" is not a setting of [log]; allowed here: level, target, format)");
-    EXPECT_EQ(problemIn("[network]"),
-              "crnpd.toml:1: [network] is not a section; allowed: [limits], [store], [control], [log]");
+    EXPECT_EQ(
+        problemIn("[network]"),
+        "crnpd.toml:1: [network] is not a section; allowed: [limits], [store], [store.etcd], [control], "
+        "[log]");
 }
 
 TEST(SuggestionTest, OfTwoEquallyNearNamesTheOneOfTheSameSectionIsMeant) {

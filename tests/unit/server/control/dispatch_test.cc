@@ -35,14 +35,34 @@ protected:
 };
 
 TEST_F(DispatchTest, StatusTellsTheRoleAndTheNumbers) {
-    operations.now.role = "active";
+    operations.now.role = {"active", "serving clients", 3, "", ""};
     operations.now.clients = 7;
     operations.now.replies = {{"OK", 5}};
     const auto json = ask(R"({"request":"status"})").at(0);
     EXPECT_EQ(json["ok"], true);
     EXPECT_EQ(json["role"], "active");
+    EXPECT_EQ(json["term"], 3);
+    EXPECT_EQ(json["why"], "");
     EXPECT_EQ(json["clients"], 7);
     EXPECT_EQ(json["replies"]["OK"], 5);
+}
+
+TEST_F(DispatchTest, ARoleSaysWhoIsActiveAndWhyThisServerIsNot) {
+    operations.now.role = {"standby", "waiting to be elected", 2, "process 7 on n1", "standby: because"};
+    EXPECT_EQ(ask(R"({"request":"role"})").at(0), (Json{{"ok", true},
+                                                        {"role", "standby"},
+                                                        {"reason", "waiting to be elected"},
+                                                        {"term", 2},
+                                                        {"leader", "process 7 on n1"},
+                                                        {"why", "standby: because"}}));
+}
+
+TEST_F(DispatchTest, SteppingDownIsBegunOrRefused) {
+    EXPECT_EQ(ask(R"({"request":"step-down"})").at(0), (Json{{"ok", true}}));
+    operations.handOver = Error{ErrorCode::busy, "process 7 is active"};
+    const auto json = refusal(R"({"request":"step-down"})");
+    EXPECT_EQ(json["code"], "STANDBY");
+    EXPECT_EQ(json["error"], "process 7 is active");
 }
 
 TEST_F(DispatchTest, AListOfClientsSaysWhereItEnds) {

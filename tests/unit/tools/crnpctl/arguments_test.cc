@@ -137,6 +137,15 @@ TEST(Arguments, HelpAndVersionAreNoErrors) {
     EXPECT_THAT(help.out, HasSubstr("Examples:"));
 }
 
+TEST(Arguments, HelpOfRoleExplainsItsExitStatus) {
+    const auto help = said({"role", "--help"}).out;
+    EXPECT_THAT(help, HasSubstr(" 0  the server is active"));
+    EXPECT_THAT(help, HasSubstr("13  standby"));
+    EXPECT_THAT(said({"step-down", "--help"}).out, HasSubstr("five seconds"));
+    EXPECT_EQ(parsed<StepDownCommand>({"step-down", "--wait", "2s"}).wait, 2s);
+    EXPECT_EQ(parsed<StepDownCommand>({"step-down"}).wait, 60s);
+}
+
 TEST(Arguments, HelpOfACommandExplainsItsSyntaxDefaultsAndExitStatus) {
     const auto help = said({"register", "--help"}).out;
     EXPECT_THAT(help, HasSubstr("127.0.0.1:9444"));

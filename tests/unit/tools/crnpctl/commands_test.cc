@@ -170,6 +170,72 @@ TEST_F(CommandTest, AStandbySaysWhyItIsNotActive) {
     EXPECT_THAT(out.str(), HasSubstr("standby: process 7 has the store"));
 }
 
+TEST_F(CommandTest, AStandbyWithAReasonShowsItInARowOfItsOwn) {
+    EXPECT_EQ(
+        runAgainst(R"({"ok":true,"version":"0","role":"standby","reason":"r","why":"standby: no quorum"})"
+                   "\n",
+                   {"status"}),
+        0);
+    EXPECT_THAT(out.str(), HasSubstr("role          standby\n"));
+    EXPECT_THAT(out.str(), HasSubstr("not active    standby: no quorum\n"));
+}
+
+TEST_F(CommandTest, TheExitStatusOfRoleTellsTheRole) {
+    const std::vector<std::pair<std::string, int>> table{{"active", 0},         {"standby", 13},
+                                                         {"starting", 14},      {"taking over", 14},
+                                                         {"stepping down", 14}, {"stopped", 14}};
+    for (const auto& [role, status] : table) {
+        EXPECT_EQ(runAgainst("{\"ok\":true,\"role\":\"" + role + "\"}\n", {"role"}), status) << role;
+        EXPECT_EQ(out.str(), role + "\n");
+    }
+    EXPECT_EQ(request, "{\"request\":\"role\"}\n");
+    EXPECT_EQ(run({"role", "--socket", socket}), 1);
+    EXPECT_EQ(out.str(), "");
+}
+
+TEST_F(CommandTest, StepDownWaitsForTheSuccessor) {
+    const auto says = [](const std::string& role, int term, const std::string& leader) {
+        return answering("{\"ok\":true,\"role\":\"" + role + "\",\"term\":" + std::to_string(term) +
+                             ",\"leader\":\"" + leader + "\"}\n",
+                         endOfLine);
+    };
+    FakeServer server(socket, {says("active", 3, ""), answering("{\"ok\":true}\n", endOfLine),
+                               says("active", 3, ""), says("stepping down", 3, ""), says("standby", 3, ""),
+                               says("standby", 3, ""), says("standby", 3, "process 7 on n2")});
+    EXPECT_EQ(run({"step-down", "--socket", socket}), 0) << err.str();
+    EXPECT_EQ(out.str(), "stepped down: this server is standby, process 7 on n2 is active\n");
+    EXPECT_EQ(server.requests().at(1), "{\"request\":\"step-down\"}\n");
+}
+
+TEST_F(CommandTest, StepDownSaysWhenNobodyTookOver) {
+    const auto says = [](const std::string& role, int term) {
+        return answering("{\"ok\":true,\"role\":\"" + role + "\",\"term\":" + std::to_string(term) + "}\n",
+                         endOfLine);
+    };
+    const FakeServer server(socket, {says("active", 3), answering("{\"ok\":true}\n", endOfLine),
+                                     says("standby", 3), says("standby", 3), says("active", 4)});
+    EXPECT_EQ(run({"step-down", "--socket", socket}), 1);
+    EXPECT_THAT(err.str(), HasSubstr("no other server took over, so this one is active again (term 4)"));
+}
+
+TEST_F(CommandTest, StepDownGivesUpWaitingAndSaysSo) {
+    const auto active = answering("{\"ok\":true,\"role\":\"active\",\"term\":3}\n", endOfLine);
+    std::vector<Turn> turns{active, answering("{\"ok\":true}\n", endOfLine)};
+    turns.insert(turns.end(), 10, active);
+    const FakeServer server(socket, turns);
+    EXPECT_EQ(run({"step-down", "--socket", socket, "--wait", "100ms"}), 1);
+    EXPECT_THAT(err.str(), HasSubstr("still active"));
+}
+
+TEST_F(CommandTest, StepDownOfAStandbyIsRefused) {
+    const FakeServer server(
+        socket,
+        {answering("{\"ok\":true,\"role\":\"standby\"}\n", endOfLine),
+         answering("{\"ok\":false,\"error\":\"process 7 is active\",\"code\":\"STANDBY\"}\n", endOfLine)});
+    EXPECT_EQ(run({"step-down", "--socket", socket}), 1);
+    EXPECT_EQ(err.str(), "crnpctl: process 7 is active\n");
+}
+
 TEST_F(CommandTest, JsonIsPrintedAsItCame) {
     EXPECT_EQ(runAgainst(statusAnswer + "\n", {"status", "--json"}), 0);
     EXPECT_EQ(out.str(), statusAnswer + "\n");
