@@ -20,19 +20,10 @@
 
 #include "server/etcd/key_value.h"
 #include "server/etcd/keys.h"
+#include "server/etcd/warm_copy.h"
 #include "server/store/registration_store.h"
 
 namespace crnpd::etcd {
-
-// A copy of the rows that a standby keeps up to date.
-class WarmCopy {
-public:
-    virtual ~WarmCopy() = default;
-    // The copy as of exactly `revision`, which is one at which the head was put; waits at most `limit` for it
-    // to arrive. Nothing if it does not. May be called once for each leadership: the copy is given away.
-    [[nodiscard]] virtual std::optional<Snapshot> takeAt(Revision revision,
-                                                         std::chrono::milliseconds limit) noexcept = 0;
-};
 
 class EtcdStore final : public store::RegistrationStore {
 public:
