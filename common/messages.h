@@ -127,6 +127,21 @@ inline constexpr Message<Text> waitingForLock{
     {"HOLDER"},
     "Another server is active. This one takes over within a second when that one ends."};
 
+inline constexpr Message<Count> fillingCleared{
+    "CRNPD-STO-010",
+    level::warn,
+    "a restore that was not finished has left {} rows; they were taken away",
+    {"ROWS"},
+    "The server that ran crnpctl restore stopped before its end. The store is empty; run it again."};
+
+inline constexpr Message<Count, Count> copyDiffers{
+    "CRNPD-STO-011",
+    level::warn,
+    "this standby's copy of {} rows is not what etcd holds ({} rows), so everything is read from etcd",
+    {"COPY", "ROWS"},
+    "Nothing is lost, the takeover takes a little longer. Report it if it comes again, unless clients with "
+    "link-local addresses on another node's interfaces are registered."};
+
 // --- commits ----------------------------------------------------------------------------------------
 
 inline constexpr Message<Count, Count, Text> commitUnknown{
@@ -332,7 +347,7 @@ inline constexpr Message<Count, Count> copyVerified{
     {"ROWS", "REVISION"},
     "The comparison that a standby makes now and then. Nothing to do."};
 
-inline constexpr Message<Count, Count> copyDiffers{
+inline constexpr Message<Count, Count> copyOutOfStep{
     "CRNPD-ETC-006",
     level::err,
     "the copy of {} rows differs from etcd at revision {}",
@@ -378,51 +393,23 @@ Description describe(const Message<Args...>& message) {
 
 // All of the above.
 inline auto all() {
-    return std::array{describe(starting),
-                      describe(stopping),
-                      describe(stopped),
-                      describe(cannotStart),
-                      describe(fewDescriptors),
-                      describe(threadStuck),
-                      describe(reloaded),
-                      describe(reloadRefused),
-                      describe(restartNeeded),
-                      describe(roleChanged),
-                      describe(cannotCampaign),
-                      describe(storeOpened),
-                      describe(storeUnusable),
-                      describe(waitingForLock),
-                      describe(commitUnknown),
-                      describe(commitRefused),
-                      describe(outcomeNotFound),
-                      describe(storeReloaded),
-                      describe(storeStillBroken),
-                      describe(listening),
-                      describe(notListening),
-                      describe(cannotListen),
-                      describe(acceptPaused),
-                      describe(connectionsFull),
-                      describe(localNetworksChanged),
-                      describe(localNotWatched),
-                      describe(registered),
-                      describe(registrationRefused),
-                      describe(accessRefused),
-                      describe(ownAddress),
-                      describe(closedWithoutReply),
-                      describe(internalFault),
-                      describe(leftWithoutMessage),
-                      describe(controlListening),
-                      describe(controlUnavailable),
-                      describe(removedByOperator),
-                      describe(electionHindered),
-                      describe(leaseNotNoted),
-                      describe(copyRead),
-                      describe(copyReadAnew),
-                      describe(copyVerified),
-                      describe(copyDiffers),
-                      describe(flood),
-                      describe(linesLost),
-                      describe(logNotReopened)};
+    return std::array{
+        describe(starting),           describe(stopping),           describe(stopped),
+        describe(cannotStart),        describe(fewDescriptors),     describe(threadStuck),
+        describe(reloaded),           describe(reloadRefused),      describe(restartNeeded),
+        describe(roleChanged),        describe(cannotCampaign),     describe(storeOpened),
+        describe(storeUnusable),      describe(waitingForLock),     describe(fillingCleared),
+        describe(copyDiffers),        describe(commitUnknown),      describe(commitRefused),
+        describe(outcomeNotFound),    describe(storeReloaded),      describe(storeStillBroken),
+        describe(listening),          describe(notListening),       describe(cannotListen),
+        describe(acceptPaused),       describe(connectionsFull),    describe(localNetworksChanged),
+        describe(localNotWatched),    describe(registered),         describe(registrationRefused),
+        describe(accessRefused),      describe(ownAddress),         describe(closedWithoutReply),
+        describe(internalFault),      describe(leftWithoutMessage), describe(controlListening),
+        describe(controlUnavailable), describe(removedByOperator),  describe(electionHindered),
+        describe(leaseNotNoted),      describe(copyRead),           describe(copyReadAnew),
+        describe(copyVerified),       describe(copyOutOfStep),      describe(flood),
+        describe(linesLost),          describe(logNotReopened)};
 }
 
 }  // namespace crnpd::msg

@@ -203,7 +203,7 @@ void Follower::compare(const Mirror& fresh) {
         log(msg::copyVerified, mirror_->rows(), revision);
         return;
     }
-    log(msg::copyDiffers, mirror_->rows(), revision);
+    log(msg::copyOutOfStep, mirror_->rows(), revision);
     breakOff("it was compared with etcd in full and is not the same");
 }
 
