@@ -141,7 +141,7 @@ inline constexpr Message<Count> fillingCleared{
     {"ROWS"},
     "The server that ran crnpctl restore stopped before its end. The store is empty; run it again."};
 
-inline constexpr Message<Count, Count> copyNotTaken{
+inline constexpr Message<Count, Count> copyDiffers{
     "CRNPD-STO-011",
     level::warn,
     "this standby's copy of {} rows is not what etcd holds ({} rows), so everything is read from etcd",
@@ -369,7 +369,7 @@ inline constexpr Message<Count, Count> copyVerified{
     {"ROWS", "REVISION"},
     "The comparison that a standby makes now and then. Nothing to do."};
 
-inline constexpr Message<Count, Count> copyDiffers{
+inline constexpr Message<Count, Count> copyOutOfStep{
     "CRNPD-ETC-006",
     level::err,
     "the copy of {} rows differs from etcd at revision {}",
@@ -433,7 +433,7 @@ inline auto all() {
         describe(storeUnusable),
         describe(waitingForLock),
         describe(fillingCleared),
-        describe(copyNotTaken),
+        describe(copyDiffers),
         describe(commitUnknown),
         describe(commitRefused),
         describe(outcomeNotFound),
@@ -463,7 +463,7 @@ inline auto all() {
         describe(copyRead),
         describe(copyReadAnew),
         describe(copyVerified),
-        describe(copyDiffers),
+        describe(copyOutOfStep),
         describe(flood),
         describe(linesLost),
         describe(logNotReopened)};

@@ -176,7 +176,10 @@ CommitOutcome EtcdStore::judge(const Step& step, const TransactionAnswer& answer
     }
     const auto held = head && head->term >= term_ ? holds(*head, term_, step.head.batch) : std::nullopt;
     // Of a step within fill() the head cannot tell, but then the whole was not committed.
-    if (held == true && !step.head.isFilling) return CommitOutcome::committed();
+    if (held == true && !step.head.isFilling) {
+        moveTo(step.head, row->modified);
+        return CommitOutcome::committed();
+    }
     if (held || !step.hasUnanswered) return CommitOutcome::notCommitted(supersededBy(leader));
     return CommitOutcome::unknown(supersededBy(leader));
 }

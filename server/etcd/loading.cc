@@ -157,7 +157,7 @@ std::optional<Loaded> Loading::fromCopy(const Head& head, Revision revision) {
         sortById(loaded.snapshot);
         return loaded;
     }
-    log(msg::copyNotTaken, loaded.rows.sum().rows, head.sum.rows);
+    log(msg::copyDiffers, loaded.rows.sum().rows, head.sum.rows);
     return std::nullopt;
 }
 

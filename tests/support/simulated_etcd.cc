@@ -220,11 +220,12 @@ Result<etcd::TransactionAnswer> SimulatedLink::send(const etcd::Transaction& tra
         etcd_.keepForLater(transaction);
         return noAnswer;
     }
-    if (happens(faults_->repeated)) {
+    auto answer = etcd_.carryOut(transaction);
+    // A refusal promises that this was all of it.
+    if (answer && happens(faults_->repeated)) {
         ++etcd_.counts().repeated;
         etcd_.keepForLater(transaction);
     }
-    auto answer = etcd_.carryOut(transaction);
     if (happens(faults_->dropped)) {
         ++etcd_.counts().dropped;
         return noAnswer;

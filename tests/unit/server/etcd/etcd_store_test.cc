@@ -186,6 +186,7 @@ TEST_F(EtcdStoreTest, WhoeverTookOverTellsThatTheBatchCameInTime) {
     sendSecond(Fate::dropped);
     othersLead(7);
     EXPECT_EQ(outcome().state, CommitState::committed);
+    EXPECT_EQ(store->commit(3, Changes{}).reason.code, ErrorCode::superseded);
 }
 
 TEST_F(EtcdStoreTest, WhoeverTookOverTellsThatTheBatchCameTooLate) {

@@ -1,0 +1,192 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/simulation/mutation.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace crnpd::simulation {
+namespace {
+
+using etcd::Revision;
+using store::CommitOutcome;
+using store::CommitState;
+
+class AlteredEtcd : public etcd::KeyValue {
+public:
+    explicit AlteredEtcd(etcd::KeyValue& inner) : inner_(inner) {}
+
+    Result<etcd::TransactionAnswer> transact(const etcd::Transaction& transaction) noexcept override {
+        return inner_.transact(transaction);
+    }
+    Result<etcd::Page> read(const std::string& prefix, const std::string& after, Revision at,
+                            std::size_t limit) noexcept override {
+        return inner_.read(prefix, after, at, limit);
+    }
+
+protected:
+    // A batch asks for leader and head if it is refused, the fence for the format too.
+    static bool isBatch(const etcd::Transaction& transaction) { return transaction.otherwise.size() == 2; }
+    static bool isFence(const etcd::Transaction& transaction) { return transaction.otherwise.size() == 3; }
+
+    etcd::KeyValue& inner_;
+};
+
+class WithoutGuard final : public AlteredEtcd {
+public:
+    using AlteredEtcd::AlteredEtcd;
+    Result<etcd::TransactionAnswer> transact(const etcd::Transaction& transaction) noexcept override {
+        if (!isBatch(transaction)) return inner_.transact(transaction);
+        auto bare = transaction;
+        bare.conditions.clear();
+        return inner_.transact(bare);
+    }
+};
+
+// What was not answered is sent again with the guard of the day.
+class BlindRetry final : public AlteredEtcd {
+public:
+    using AlteredEtcd::AlteredEtcd;
+    Result<etcd::TransactionAnswer> transact(const etcd::Transaction& transaction) noexcept override {
+        if (!isBatch(transaction)) return inner_.transact(transaction);
+        const auto& head = std::get<etcd::Put>(transaction.then.back()).value;
+        if (std::exchange(unanswered_, {}) != head) {
+            auto answer = inner_.transact(transaction);
+            if (!answer) unanswered_ = head;
+            return answer;
+        }
+        auto again = transaction;
+        const auto now = inner_.transact({{}, transaction.otherwise, {}});
+        for (std::size_t i = 0; now && i < now->got.size(); ++i) {
+            const auto& row = now->got[i];
+            auto& condition = again.conditions[i];
+            condition.is = !row                                           ? 0
+                           : condition.of == etcd::Condition::Of::created ? row->created
+                                                                          : row->modified;
+        }
+        auto answer = inner_.transact(again);
+        if (!answer) unanswered_ = head;
+        return answer;
+    }
+
+private:
+    std::string unanswered_;
+};
+
+// What was read is believed, although it may be from the past and is anybody's to change.
+class WithoutFence final : public AlteredEtcd {
+public:
+    using AlteredEtcd::AlteredEtcd;
+    Result<etcd::TransactionAnswer> transact(const etcd::Transaction& transaction) noexcept override {
+        const auto seen = isFence(transaction) ? transaction.conditions.at(1).is : 0;
+        if (seen == 0) return inner_.transact(transaction);
+        return etcd::TransactionAnswer{true, seen, {}};
+    }
+};
+
+class AlteredStore : public store::RegistrationStore {
+public:
+    explicit AlteredStore(store::RegistrationStore& inner) : inner_(inner) {}
+
+    Result<Snapshot> load() noexcept override { return inner_.load(); }
+    std::size_t batchLimit() const noexcept override { return inner_.batchLimit(); }
+    std::size_t bytesLimit() const noexcept override { return inner_.bytesLimit(); }
+    bool isShared() const noexcept override { return inner_.isShared(); }
+    CommitOutcome commit(BatchId batch, std::span<const Change> changes) noexcept override {
+        return inner_.commit(batch, changes);
+    }
+    CommitOutcome outcomeOf(BatchId batch, std::chrono::milliseconds limit) noexcept override {
+        return inner_.outcomeOf(batch, limit);
+    }
+    CommitOutcome fill(BatchId batch, std::span<const Change> changes) noexcept override {
+        return inner_.fill(batch, changes);
+    }
+    void abandon() noexcept override { inner_.abandon(); }
+
+protected:
+    store::RegistrationStore& inner_;
+};
+
+// Says so before it is so; the commit follows with the next one.
+class EarlyStore final : public AlteredStore {
+public:
+    using AlteredStore::AlteredStore;
+    CommitOutcome commit(BatchId batch, std::span<const Change> changes) noexcept override {
+        if (const auto failed = commitHeld(); failed.state != CommitState::committed) return failed;
+        held_.emplace(batch, std::vector<Change>(changes.begin(), changes.end()));
+        return CommitOutcome::committed();
+    }
+    ~EarlyStore() override { (void)commitHeld(); }
+
+private:
+    CommitOutcome commitHeld() {
+        const auto held = std::exchange(held_, {});
+        if (!held) return CommitOutcome::committed();
+        const auto outcome = inner_.commit(held->first, held->second);
+        if (outcome.state != CommitState::unknown) return outcome;
+        return inner_.outcomeOf(held->first, std::chrono::seconds{3});
+    }
+
+    std::optional<std::pair<BatchId, std::vector<Change>>> held_;
+};
+
+class HastyStore final : public AlteredStore {
+public:
+    using AlteredStore::AlteredStore;
+    CommitOutcome commit(BatchId batch, std::span<const Change> changes) noexcept override {
+        auto outcome = inner_.commit(batch, changes);
+        if (outcome.state == CommitState::unknown) outcome.state = CommitState::notCommitted;
+        return outcome;
+    }
+};
+
+class UnsharedStore final : public AlteredStore {
+public:
+    using AlteredStore::AlteredStore;
+    bool isShared() const noexcept override { return false; }
+};
+
+template <typename Altered>
+Mutation ofEtcd() {
+    Mutation mutation;
+    mutation.etcd = [](etcd::KeyValue& inner) { return std::make_unique<Altered>(inner); };
+    return mutation;
+}
+
+template <typename Altered>
+Mutation ofStore() {
+    Mutation mutation;
+    mutation.store = [](store::RegistrationStore& inner) { return std::make_unique<Altered>(inner); };
+    mutation.judgeByAnswersOnly = true;
+    return mutation;
+}
+
+}  // namespace
+
+Mutation guardDropped() {
+    auto mutation = ofEtcd<WithoutGuard>();
+    mutation.judgeByAnswersOnly = true;
+    return mutation;
+}
+Mutation replyBeforeCommit() {
+    return ofStore<EarlyStore>();
+}
+Mutation blindRetry() {
+    auto mutation = ofEtcd<BlindRetry>();
+    mutation.judgeByAnswersOnly = true;
+    return mutation;
+}
+Mutation unknownRefused() {
+    return ofStore<HastyStore>();
+}
+Mutation settledUnconfirmed() {
+    return ofStore<UnsharedStore>();
+}
+// Guards still refuse what rests on the past, so no client is told a lie: the server is of no use instead.
+Mutation fenceSkipped() {
+    return ofEtcd<WithoutFence>();
+}
+
+}  // namespace crnpd::simulation
