@@ -20,7 +20,7 @@ without a reply since the last look. Events here have a class and nothing else.
 P4 is decided by what etcd says that was done, which no server's clock or log can contradict: a list of
 
     {"revision": 17, "leader": 17}               the leader's key was made (its term), or None: it went
-    {"revision": 18, "term": 17, "batch": 4}     a commit
+    {"revision": 18, "term": 17, "batch": 4}     a commit, or the last one again under a new term
 
 in etcd's order.
 """
@@ -90,7 +90,9 @@ def fencing_violations(changes):
             continue
         if change["term"] != leader:
             found.append(f"revision {change['revision']}: a commit of term {change['term']} while {leader or 'nobody'} leads")
-        if last and (change["term"] < last["term"] or change["batch"] != last["batch"] + 1):
+        # Whoever is elected puts its term to the last batch before anything else.
+        next_ones = [1] if last and change["term"] == last["term"] else [0, 1]
+        if last and (change["term"] < last["term"] or change["batch"] - last["batch"] not in next_ones):
             found.append(f"revision {change['revision']}: {change} comes after {last}")
         last = change
     return found
