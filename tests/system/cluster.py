@@ -20,6 +20,8 @@ from etcd_cluster import EtcdCluster, free_port
 from harness import CRNPD, PATIENCE, REPLY, Server, connect, crnpctl, read_to_end, wait_for
 
 PREFIX = "/crnpd"
+# How the store says that etcd refused a commit because its term is over.
+SUPERSEDED = ("this server's leadership has ended", " leads, term ")
 
 
 def send_once(address, document, patience=PATIENCE):
@@ -68,8 +70,8 @@ class Node(Server):
         return self
 
     def superseded_commits(self):
-        """Lines about commits that were refused because another server led by then."""
-        raise NotImplementedError
+        """Lines about commits that etcd refused because another server led by then."""
+        return [line for line in self.log("CRNPD-CMT-002") if any(words in line["text"] for words in SUPERSEDED)]
 
     def revoke_lease(self):
         """What ExecStopPost= of the unit runs after an unclean exit."""
