@@ -294,6 +294,28 @@ inline constexpr Message<Text, Text> removedByOperator{
     {"CLIENT", "CODE"},
     "Somebody ran crnpctl client remove. The client must register again to get events."};
 
+inline constexpr Message<std::size_t, std::size_t> restored{
+    "CRNPD-CTL-006",
+    level::warn,
+    "an operator restored a dump: {} clients and {} removals",
+    {"CLIENTS", "REMOVALS"},
+    "Somebody ran crnpctl restore into a store without clients. All of it is durable."};
+
+inline constexpr Message<Text> restoreRefused{
+    "CRNPD-CTL-007",
+    level::warn,
+    "a dump that an operator wanted to restore was refused: {}",
+    {"REASON"},
+    "crnpctl restore has said the same. Unless the reason says otherwise nothing was changed."};
+
+inline constexpr Message<Text> dumpFailed{"CRNPD-CTL-008",
+                                          level::err,
+                                          "a dump that an operator asked for could not be made: {}",
+                                          {"REASON"},
+                                          "crnpctl dump has said that its output is no dump. What is in "
+                                          "memory cannot be what was stored: restart the "
+                                          "server, which reads and checks the store, and report it."};
+
 // --- the log itself ---------------------------------------------------------------------------------
 
 inline constexpr Message<Text, Count> flood{"CRNPD-LOG-001",
@@ -369,6 +391,9 @@ inline auto all() {
                       describe(controlListening),
                       describe(controlUnavailable),
                       describe(removedByOperator),
+                      describe(restored),
+                      describe(restoreRefused),
+                      describe(dumpFailed),
                       describe(flood),
                       describe(linesLost),
                       describe(logNotReopened)};
