@@ -3,7 +3,6 @@
 """crnpctl dump and restore between real servers."""
 import hashlib
 import json
-import os
 import socket
 import subprocess
 import time
@@ -22,11 +21,11 @@ def seal(rows):
     return text + json.dumps({"end": True, "rows": len(rows) - 1, "sha256": digest}, separators=(",", ":")) + "\n"
 
 
-def made_up(clients, **header):
+def made_up(count, **header):
     """A dump of that many clients as somebody else's program would write it."""
-    first = {"crnpd_dump": 1, "made": "2025-01-31T12:00:00.000Z", "server": "0", "revision": 1, "clients": clients, "removals": 0, **header}
+    first = {"crnpd_dump": 1, "made": "2025-01-31T12:00:00.000Z", "server": "0", "revision": 1, "clients": count, "removals": 0, **header}
     rows = [json.dumps({"client": f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}:2001", "id": number + 1, "events": [
-        {"class": "EC_Cluster", "subclass": None, "pairs": [{"name": "n", "values": [str(number)]}]}]}) for number in range(clients)]
+        {"class": "EC_Cluster", "subclass": None, "pairs": [{"name": "n", "values": [str(number)]}]}]}) for number in range(count)]
     return seal([json.dumps(first), *rows])
 
 

@@ -68,8 +68,7 @@ TEST(DumpLineTest, WhatIsNoRowIsRefusedInWords) {
                   "its \"id\" is no number above 0")
             << id;
     }
-    for (const auto* const text :
-         {"", "192.0.2.1", "192.0.2.1:0", "host:1", "192.0.2.1%x:1"}) {
+    for (const auto* const text : {"", "192.0.2.1", "192.0.2.1:0", "host:1", "192.0.2.1%x:1"}) {
         EXPECT_EQ(refusal(R"({"client":")" + std::string(text) + R"(","events":[],"id":1})"),
                   "its \"client\" is no callback address, which is ADDRESS:PORT")
             << text;
