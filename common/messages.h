@@ -64,6 +64,13 @@ inline constexpr Message<Text, Count> threadStuck{
     "WatchdogSec= "
     "systemd restarts the server. Look at the disk (dmesg, iostat)."};
 
+inline constexpr Message<Text> loopFault{
+    "CRNPD-SRV-007",
+    level::err,
+    "an event loop goes on after an internal error: {}",
+    {"REASON"},
+    "Most often out of memory; what was being done then is left undone. Report it if memory was not short."};
+
 // --- configuration ----------------------------------------------------------------------------------
 
 inline constexpr Message<Text> reloaded{"CRNPD-CFG-001",
@@ -86,6 +93,13 @@ inline constexpr Message<Text> restartNeeded{
     {"SETTING"},
     "Restart the server when a pause of a second suits you, or change the setting back."};
 
+inline constexpr Message<Text> reloadIgnored{
+    "CRNPD-CFG-004",
+    level::info,
+    "{} is not read again: the server is stopping",
+    {"CONFIG"},
+    "SIGHUP came after the stop had begun. The next start reads the file."};
+
 // --- role -------------------------------------------------------------------------------------------
 
 inline constexpr Message<Text, Text, Text> roleChanged{
@@ -101,7 +115,8 @@ inline constexpr Message<Text> cannotCampaign{
     level::err,
     "this server cannot become active: {}",
     {"REASON"},
-    "Mend what the text names; the server tries again every few seconds."};
+    "Mend what the text names; the server goes on trying. Registrations are taken by whichever server is "
+    "active meanwhile."};
 
 // --- store ------------------------------------------------------------------------------------------
 
@@ -126,6 +141,21 @@ inline constexpr Message<Text> waitingForLock{
     "standing by: the registrations are in use by {}",
     {"HOLDER"},
     "Another server is active. This one takes over within a second when that one ends."};
+
+inline constexpr Message<Count> fillingCleared{
+    "CRNPD-STO-010",
+    level::warn,
+    "a restore that was not finished has left {} rows; they were taken away",
+    {"ROWS"},
+    "The server that ran crnpctl restore stopped before its end. The store is empty; run it again."};
+
+inline constexpr Message<Count, Count> copyDiffers{
+    "CRNPD-STO-011",
+    level::warn,
+    "this standby's copy of {} rows is not what etcd holds ({} rows), so everything is read from etcd",
+    {"COPY", "ROWS"},
+    "Nothing is lost, the takeover takes a little longer. Report it if it comes again, unless clients with "
+    "link-local addresses on another node's interfaces are registered."};
 
 // --- commits ----------------------------------------------------------------------------------------
 
@@ -294,7 +324,23 @@ inline constexpr Message<Text, Text> removedByOperator{
     {"CLIENT", "CODE"},
     "Somebody ran crnpctl client remove. The client must register again to get events."};
 
-inline constexpr Message<std::size_t, std::size_t> restored{
+inline constexpr Message<Text, Text> controlPaused{
+    "CRNPD-CTL-004",
+    level::warn,
+    "{}: crnpctl waits: {}",
+    {"SOCKET", "REASON"},
+    "The process or the system has no more descriptors or memory. The server tries again by itself. Raise "
+    "LimitNOFILE= if it happens again."};
+
+inline constexpr Message<Text> controlClosed{
+    "CRNPD-CTL-005",
+    level::err,
+    "a conversation with crnpctl was closed because of an internal error: {}",
+    {"REASON"},
+    "Most often out of memory or threads. Clients are served all the same; repeat the command. Report it if "
+    "neither was short."};
+
+inline constexpr Message<Count, Count> restored{
     "CRNPD-CTL-006",
     level::warn,
     "an operator restored a dump: {} clients and {} removals",
@@ -353,50 +399,59 @@ Description describe(const Message<Args...>& message) {
     return {message.id, message.level, {text.data(), text.size()}, message.advice};
 }
 
-// All of the above.
+// All of the above. One a line, so that two changes do not meet.
+// clang-format off
 inline auto all() {
-    return std::array{describe(starting),
-                      describe(stopping),
-                      describe(stopped),
-                      describe(cannotStart),
-                      describe(fewDescriptors),
-                      describe(threadStuck),
-                      describe(reloaded),
-                      describe(reloadRefused),
-                      describe(restartNeeded),
-                      describe(roleChanged),
-                      describe(cannotCampaign),
-                      describe(storeOpened),
-                      describe(storeUnusable),
-                      describe(waitingForLock),
-                      describe(commitUnknown),
-                      describe(commitRefused),
-                      describe(outcomeNotFound),
-                      describe(storeReloaded),
-                      describe(storeStillBroken),
-                      describe(listening),
-                      describe(notListening),
-                      describe(cannotListen),
-                      describe(acceptPaused),
-                      describe(connectionsFull),
-                      describe(localNetworksChanged),
-                      describe(localNotWatched),
-                      describe(registered),
-                      describe(registrationRefused),
-                      describe(accessRefused),
-                      describe(ownAddress),
-                      describe(closedWithoutReply),
-                      describe(internalFault),
-                      describe(leftWithoutMessage),
-                      describe(controlListening),
-                      describe(controlUnavailable),
-                      describe(removedByOperator),
-                      describe(restored),
-                      describe(restoreRefused),
-                      describe(dumpFailed),
-                      describe(flood),
-                      describe(linesLost),
-                      describe(logNotReopened)};
+    return std::array{
+        describe(starting),
+        describe(stopping),
+        describe(stopped),
+        describe(cannotStart),
+        describe(fewDescriptors),
+        describe(threadStuck),
+        describe(loopFault),
+        describe(reloaded),
+        describe(reloadRefused),
+        describe(restartNeeded),
+        describe(reloadIgnored),
+        describe(roleChanged),
+        describe(cannotCampaign),
+        describe(storeOpened),
+        describe(storeUnusable),
+        describe(waitingForLock),
+        describe(fillingCleared),
+        describe(copyDiffers),
+        describe(commitUnknown),
+        describe(commitRefused),
+        describe(outcomeNotFound),
+        describe(storeReloaded),
+        describe(storeStillBroken),
+        describe(listening),
+        describe(notListening),
+        describe(cannotListen),
+        describe(acceptPaused),
+        describe(connectionsFull),
+        describe(localNetworksChanged),
+        describe(localNotWatched),
+        describe(registered),
+        describe(registrationRefused),
+        describe(accessRefused),
+        describe(ownAddress),
+        describe(closedWithoutReply),
+        describe(internalFault),
+        describe(leftWithoutMessage),
+        describe(controlListening),
+        describe(controlUnavailable),
+        describe(removedByOperator),
+        describe(controlPaused),
+        describe(controlClosed),
+        describe(restored),
+        describe(restoreRefused),
+        describe(dumpFailed),
+        describe(flood),
+        describe(linesLost),
+        describe(logNotReopened)};
 }
+// clang-format on
 
 }  // namespace crnpd::msg

@@ -14,7 +14,6 @@
 #include "common/messages.h"
 #include "common/version.h"
 #include "server/config/load.h"
-#include "server/store/sqlite_store.h"
 
 namespace crnpd {
 namespace {
@@ -76,12 +75,6 @@ std::string textOf(const std::vector<Network>& networks) {
     return fmt::format("{}", fmt::join(texts, ", "));
 }
 
-std::unique_ptr<store::RegistrationStore> openStore(const std::filesystem::path& path) {
-    store::SqliteOptions options;
-    options.path = path;
-    return std::make_unique<store::SqliteStore>(std::move(options));
-}
-
 // What a setting that waits for the next start says is not in force: it keeps its running value.
 config::Settings withRunning(config::Settings wanted, const config::Settings& running) {
     wanted.workers = running.workers;
@@ -102,10 +95,10 @@ Server::Server(std::filesystem::path configFile, const config::Settings& setting
       onTerm_(loop_, SIGTERM, [this] { stop("SIGTERM"); }),
       onInt_(loop_, SIGINT, [this] { stop("SIGINT"); }),
       onHup_(loop_, SIGHUP, [this] { reload(); }),
-      election_(settings.store.path),
+      backend_(Backend::make(settings)),
       failover_(
-          election_, [path = settings.store.path](store::Term) { return openStore(path); },
-          settings.store.path, *this, clock_),
+          backend_->election(), [this](store::Term term) { return backend_->openStore(term); },
+          backend_->name(), *this, clock_),
       operations_(state_, failover_, clock_),
       control_(operations_) {}
 
@@ -132,9 +125,11 @@ int Server::run() {
 Result<void> Server::takeOver(store::Term, store::RegistrationStore& store, Snapshot snapshot) {
     const std::scoped_lock lock(changeMutex_);
     const auto settings = state_.settings();
-    auto serving =
-        std::make_shared<Serving>(clock_, xml_, store, std::move(snapshot), *settings, state_.access(),
-                                  [this](const std::string& reason) { failover_.lose(reason); });
+    auto serving = std::make_shared<Serving>(
+        clock_, xml_, store, std::move(snapshot), *settings, state_.access(),
+        commit::Committer::Options{
+            .outcomeLimit = backend_->commitLimit(),
+            .superseded = [this](const std::string& reason) { failover_.lose(reason); }});
     state_.setServing(serving);
     if (const auto listening = serving->listen(settings->listen); !listening) return listening.error();
     loop_.post([this] { tick(); });
@@ -164,11 +159,14 @@ void Server::onEnd(const std::optional<Error>& fault) {
 
 void Server::stop(const std::string& reason) {
     log(msg::stopping, reason);
+    stopping_ = true;
     notifier_.stopping();
     failover_.stop(reason);
 }
 
 void Server::reload() {
+    // What stops neither listens anew nor is ready again.
+    if (stopping_) return log(msg::reloadIgnored, configFile_.string());
     notifier_.reloading();
     const auto loaded = config::loadSettings(configFile_);
     auto problems = loaded.problems();
@@ -236,24 +234,34 @@ void Server::tick() {
 void Server::tellStatus() {
     const auto role = failover_.role().role;
     const auto leader = role == failover::Role::standby ? failover_.leader() : std::string{};
-    if (!leader.empty() && leader != leaderTold_) log(msg::waitingForLock, leader);
-    leaderTold_ = leader;
-
-    const auto serving = state_.serving();
-    if (serving) {
-        serving->committer().ask([this](const commit::View& view) { clients_ = view.registry.clients(); });
-    }
+    tellOfElection(leader);
     // A standby serves its role as soon as it knows that somebody else is active.
     const bool serves = role == failover::Role::active || !leader.empty();
-    if (serves && !std::exchange(readyTold_, true)) notifier_.ready();
+    if (serves && !stopping_ && !std::exchange(readyTold_, true)) notifier_.ready();
 
-    auto status = serving
-                      ? fmt::format("{}: {} clients, term {}", name(role), clients_.load(), failover_.term())
-                  : leader.empty() ? std::string(name(role))
-                                   : fmt::format("{}: {} is active", name(role), leader);
+    auto status = statusText();
     if (status == statusTold_) return;
     notifier_.status(status);
     statusTold_ = std::move(status);
+}
+
+void Server::tellOfElection(const std::string& leader) {
+    if (!leader.empty() && leader != leaderTold_) log(msg::waitingForLock, leader);
+    leaderTold_ = leader;
+    const auto obstacle = backend_->election().obstacle();
+    if (!obstacle.empty() && obstacle != obstacleTold_) log(msg::cannotCampaign, obstacle);
+    obstacleTold_ = obstacle;
+}
+
+std::string Server::statusText() {
+    if (const auto serving = state_.serving()) {
+        serving->committer().ask([this](const commit::View& view) { clients_ = view.registry.clients(); });
+        return fmt::format("{}: {} clients, term {}", name(failover_.role().role), clients_.load(),
+                           failover_.term());
+    }
+    auto text = failover_.whyNotActive();
+    if (const auto copy = backend_->copy()) text += fmt::format("; {} clients held ready", copy->clients);
+    return text;
 }
 
 void Server::beat() {

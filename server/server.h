@@ -20,6 +20,7 @@
 
 #include "common/clock.h"
 #include "common/xml/runtime.h"
+#include "server/backend.h"
 #include "server/config/settings.h"
 #include "server/control/control_server.h"
 #include "server/failover/failover.h"
@@ -30,7 +31,6 @@
 #include "server/service/notifier.h"
 #include "server/service/pulse.h"
 #include "server/serving.h"
-#include "server/store/file_lock.h"
 
 namespace crnpd {
 
@@ -56,6 +56,8 @@ private:
     void onLocalNetworks(std::vector<Network> networks);
     void openControlSocket();
     void tellStatus();
+    void tellOfElection(const std::string& leader);
+    [[nodiscard]] std::string statusText();
     [[nodiscard]] Result<void> apply(const config::Settings& wanted);
     void raiseDescriptorLimit() const;
 
@@ -73,7 +75,7 @@ private:
     net::SignalWatch onTerm_;
     net::SignalWatch onInt_;
     net::SignalWatch onHup_;
-    store::FileLock election_;
+    const std::unique_ptr<Backend> backend_;
     failover::Failover failover_;
     ServerOperations operations_;
     control::ControlServer control_;
@@ -85,8 +87,10 @@ private:
     std::atomic<std::uint64_t> repliesGiven_{0};  // of terms that are over
     std::string statusTold_;
     std::string leaderTold_;
+    std::string obstacleTold_;
     std::string controlProblemTold_;
     bool readyTold_ = false;
+    bool stopping_ = false;
     int exitCode_ = 0;
 };
 

@@ -44,8 +44,8 @@ unsigned workersFor(const config::Settings& settings) {
 
 Serving::Serving(const Clock& clock, const xml::Runtime& xml, store::RegistrationStore& store,
                  Snapshot snapshot, const config::Settings& settings, const AccessPtr& access,
-                 commit::Superseded superseded)
-    : committer_(store, clock, rulesOf(settings), {.superseded = std::move(superseded)}),
+                 commit::Committer::Options options)
+    : committer_(store, clock, rulesOf(settings), std::move(options)),
       occupancy_(connectionLimitsOf(settings)),
       memory_(settings.limits.messageBytes * unfinishedMessages),
       shared_{clock, xml, occupancy_, memory_,

@@ -30,9 +30,8 @@ class Serving {
 public:
     using AccessPtr = intake::Worker::AccessPtr;
 
-    // `superseded` is called when the store says that another server leads; on the committer's thread.
     Serving(const Clock& clock, const xml::Runtime& xml, store::RegistrationStore& store, Snapshot snapshot,
-            const config::Settings& settings, const AccessPtr& access, commit::Superseded superseded);
+            const config::Settings& settings, const AccessPtr& access, commit::Committer::Options options);
     ~Serving();
     Serving(const Serving&) = delete;
     Serving& operator=(const Serving&) = delete;

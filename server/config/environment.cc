@@ -56,6 +56,19 @@ private:
                          " and so replace the registrations; allowed: a folder of the server's own");
         }
         checkFileType("store.path", file, S_IFREG, "a file");
+        checkStoreIsWritable(file);
+    }
+
+    // Asks for the user who runs the check. Root may write nearly everywhere, so its check says less.
+    void checkStoreIsWritable(const fs::path& file) {
+        const auto refused = [this](const fs::path& path, int mode) {
+            if (::faccessat(AT_FDCWD, path.c_str(), mode, AT_EACCESS) == 0 || errno == ENOENT) return false;
+            complain("store.path", "cannot write to " + inQuotes(path.native()) + ": " + reason(errno) +
+                                       "; allowed: a path that the server's user may write to");
+            return true;
+        };
+        // In the folder: the lock file and SQLite's own files beside the store.
+        if (!refused(folderOf(file), W_OK | X_OK)) refused(file, R_OK | W_OK);
     }
 
     void checkEtcdFiles() {

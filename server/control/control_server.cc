@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -25,6 +26,8 @@ namespace {
 constexpr int backlog = 64;
 constexpr int reapTime = 200;  // ms
 
+using Steady = std::chrono::steady_clock;
+
 sockaddr_un nameOf(const std::filesystem::path& path) {
     sockaddr_un name{};
     name.sun_family = AF_UNIX;
@@ -33,12 +36,26 @@ sockaddr_un nameOf(const std::filesystem::path& path) {
 }
 
 UniqueFd unixSocket() {
-    return UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    return UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 }
 
-bool somebodyListens(const sockaddr_un& name) {
+Error systemError(int error) {
+    return {ErrorCode::io, std::strerror(error)};
+}
+
+// Makes room for the socket file: what a killed server has left may go, anything else is somebody's.
+Result<void> clear(const std::filesystem::path& socket, const sockaddr_un& name) {
     const auto probe = unixSocket();
-    return ::connect(probe.fd(), reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0;
+    if (!probe) return systemError(errno);
+    // EAGAIN: somebody listens, and so many wait there that not one more fits.
+    if (::connect(probe.fd(), reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0 || errno == EAGAIN)
+        return Error{ErrorCode::busy, "another running server has this socket"};
+    struct stat found {};
+    if (::lstat(socket.c_str(), &found) != 0) return {};
+    if (!S_ISSOCK(found.st_mode))
+        return Error{ErrorCode::busy, "the path is not a socket; it is left as it is"};
+    ::unlink(socket.c_str());
+    return {};
 }
 
 void limitWaiting(int fd) {
@@ -64,27 +81,35 @@ ControlServer::~ControlServer() {
 
 Result<void> ControlServer::start(const std::filesystem::path& socket, mode_t mode) {
     const auto name = nameOf(socket);
-    if (somebodyListens(name)) return Error{ErrorCode::busy, "another running server has this socket"};
-    struct stat found {};
-    if (::lstat(socket.c_str(), &found) == 0) {
-        // A socket that a killed server left may go; anything else is somebody's file.
-        if (!S_ISSOCK(found.st_mode))
-            return Error{ErrorCode::busy, "the path is not a socket; it is left as it is"};
-        ::unlink(socket.c_str());
-    }
+    if (auto cleared = clear(socket, name); !cleared) return cleared;
 
+    UniqueFd wake(::eventfd(0, EFD_CLOEXEC));
+    if (!wake) return systemError(errno);
     auto fd = unixSocket();
-    if (!fd) return Error{ErrorCode::io, std::strerror(errno)};
+    if (!fd) return systemError(errno);
     // Nobody may connect before the mode is what the settings say.
     ::fchmod(fd.fd(), 0);
-    if (::bind(fd.fd(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0 ||
-        ::chmod(socket.c_str(), mode) != 0 || ::listen(fd.fd(), backlog) != 0) {
-        return Error{ErrorCode::io, std::strerror(errno)};
-    }
+    if (::bind(fd.fd(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0)
+        return systemError(errno);
     path_ = socket;
     listener_ = std::move(fd);
-    wake_ = UniqueFd(::eventfd(0, EFD_CLOEXEC));
-    acceptor_ = std::thread([this] { accept(); });
+    wake_ = std::move(wake);
+    if (auto listening = listen(mode); !listening) {
+        ::unlink(socket.c_str());
+        listener_.reset();
+        return listening;
+    }
+    return {};
+}
+
+Result<void> ControlServer::listen(mode_t mode) {
+    if (::chmod(path_.c_str(), mode) != 0 || ::listen(listener_.fd(), backlog) != 0)
+        return systemError(errno);
+    try {
+        acceptor_ = std::thread([this] { accept(); });
+    } catch (const std::system_error& fault) {
+        return Error{ErrorCode::io, fmt::format("no thread for it: {}", fault.what())};
+    }
     return {};
 }
 
@@ -101,20 +126,40 @@ void ControlServer::stop() {
 }
 
 void ControlServer::accept() {
+    auto resume = Steady::now();
     while (true) {
         reap(false);
-        const bool room = conversations_.size() < mostConversations;
+        const bool takes = conversations_.size() < mostConversations && Steady::now() >= resume;
         std::array<pollfd, 2> ready{
-            {{wake_.fd(), POLLIN, 0}, {listener_.fd(), static_cast<short>(room ? POLLIN : 0), 0}}};
-        ::poll(ready.data(), ready.size(), conversations_.empty() ? -1 : reapTime);
+            {{wake_.fd(), POLLIN, 0}, {listener_.fd(), static_cast<short>(takes ? POLLIN : 0), 0}}};
+        ::poll(ready.data(), ready.size(), takes && conversations_.empty() ? -1 : reapTime);
         if (ready[0].revents != 0) return;
         if (ready[1].revents == 0) continue;
         UniqueFd fd(::accept4(listener_.fd(), nullptr, nullptr, SOCK_CLOEXEC));
-        if (!fd) continue;
-        limitWaiting(fd.fd());
+        const int error = errno;
+        if (fd) {
+            begin(std::move(fd));
+        } else if (error != EAGAIN && error != EINTR && error != ECONNABORTED) {
+            // Whoever waits still makes the socket readable: without a pause this would turn at full speed.
+            log(msg::controlPaused, path_.string(), std::strerror(error));
+            resume = Steady::now() + pauseTime;
+        }
+    }
+}
+
+void ControlServer::begin(UniqueFd fd) {
+    limitWaiting(fd.fd());
+    try {
         auto& conversation = conversations_.emplace_back();
         conversation.fd = std::move(fd);
-        conversation.thread = std::thread([this, &conversation] { converse(conversation); });
+        try {
+            conversation.thread = std::thread([this, &conversation] { converse(conversation); });
+        } catch (...) {
+            conversations_.pop_back();
+            throw;
+        }
+    } catch (const std::exception& fault) {
+        log(msg::controlClosed, fault.what());
     }
 }
 
@@ -128,7 +173,7 @@ void ControlServer::converse(Conversation& conversation) {
                       [&lines] { return lines.next(longestLine); }});
         }
     } catch (const std::exception& fault) {
-        log(msg::internalFault, fault.what());
+        log(msg::controlClosed, fault.what());
     }
     ::shutdown(fd, SHUT_RDWR);
     conversation.over = true;

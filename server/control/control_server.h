@@ -7,8 +7,9 @@
 // Threads    One accepts, and each conversation has one of its own, because its operations wait for the
 //            committer and its peer may be a pager that nobody scrolls. At most `mostConversations`
 //            at once; others wait. start() and stop() are for the main thread.
-// Errors     start(): busy if a live server has the socket, io for anything else. A socket file that a
-//            killed server has left behind is replaced.
+// Errors     start(): busy if a live server has the socket, io for anything else; nothing is left behind
+//            then. A socket file that a killed server has left behind is replaced. A conversation for
+//            which there is no thread or memory is closed, and the log says so.
 #pragma once
 
 #include <atomic>
@@ -31,6 +32,8 @@ public:
     static constexpr std::size_t longestLine = 256U << 20U;
     // How long a peer may leave us waiting for its request, or its buffer full.
     static constexpr std::chrono::seconds patience{10};
+    // Out of descriptors: how long those who connect wait before the next attempt.
+    static constexpr std::chrono::milliseconds pauseTime{500};
 
     explicit ControlServer(Operations& operations) : operations_(operations) {}
     ~ControlServer();
@@ -49,7 +52,9 @@ private:
         std::atomic<bool> over{false};
     };
 
+    [[nodiscard]] Result<void> listen(mode_t mode);
     void accept();
+    void begin(UniqueFd fd);
     void converse(Conversation& conversation);
     void reap(bool all);
 

@@ -5,7 +5,7 @@
 //
 //     <prefix>/format                    "crnpd registrations, format 1"
 //     <prefix>/leader                    who leads, under its lease; the revision of its creation is the term
-//     <prefix>/head                      the last batch: term, number, and the sum of all rows
+//     <prefix>/head                      the last batch: its number, who wrote it, and the sum of all rows
 //     <prefix>/client/<ip>/<port>        a client or the memory of its removal
 //
 // Threads    Free functions and values.
@@ -13,8 +13,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/record.h"
 #include "common/result.h"
@@ -33,6 +35,8 @@ public:
     [[nodiscard]] std::string head() const { return prefix_ + "/head"; }
     // Everything that begins with it is a client's row.
     [[nodiscard]] std::string clients() const { return prefix_ + "/client/"; }
+    // The interface of a link-local address is written by its name, because its number means nothing on
+    // another node.
     [[nodiscard]] std::string client(const CallbackAddress& address) const;
 
     friend bool operator==(const Keys&, const Keys&) = default;
@@ -53,18 +57,40 @@ struct Sum {
     friend bool operator==(const Sum&, const Sum&) = default;
 };
 
-// One row's part of the sum: of its key and its value, so that two rows that changed places show.
+// One row's part of the sum: of its key and its value, so that two rows that changed places show. It is
+// XXH3 (64 bits) of the two, each behind its length: what `printf '%s' '3:key5:value' | xxhsum -H3` prints.
 [[nodiscard]] std::uint64_t digestOf(std::string_view key, std::string_view value);
 
+// A term that wrote, and the last batch before it.
+struct Reign {
+    store::Term term = 0;
+    BatchId after = 0;
+
+    friend bool operator==(const Reign&, const Reign&) = default;
+};
+
 struct Head {
+    static constexpr std::size_t mostEarlier = 7;
+
     store::Term term = 0;
     BatchId batch = 0;
     Sum sum;
     // A restore was begun and not finished: the rows that are there are no state, load() clears them away.
     bool isFilling = false;
+    // The last batch before this term, and the same of the terms before it, the oldest first, the last few.
+    // So a server that was cut off can tell, whoever leads by then, whether its last batch came in time.
+    BatchId after = 0;
+    std::vector<Reign> earlier;
 
     friend bool operator==(const Head&, const Head&) = default;
 };
+
+// What `term`, which must be later than the head's, puts in the place of `head` when it begins.
+[[nodiscard]] Head succeeded(const Head& head, store::Term term);
+
+// Whether `batch` of `term` is among what led to `head`; nothing where that is not known any more. `head`
+// must be of that term or a later one, and `term` must have begun.
+[[nodiscard]] std::optional<bool> holds(const Head& head, store::Term term, BatchId batch);
 
 [[nodiscard]] std::string encodeHead(const Head& head);
 [[nodiscard]] Result<Head> decodeHead(std::string_view text);
@@ -72,7 +98,8 @@ struct Head {
 [[nodiscard]] std::string formatText();
 [[nodiscard]] Result<void> checkFormat(std::string_view text);
 
-// A client's or a removal's row. `key` must be below keys.clients().
+// A client's or a removal's row. `key` must be below keys.clients(). A client whose interface this node does
+// not have keeps a scope that no interface has, made of its id: keys.client() does not lead back to its row.
 [[nodiscard]] std::string encodeRow(const Change& change);
 [[nodiscard]] Result<Change> decodeRow(const Keys& keys, std::string_view key, std::string_view value);
 

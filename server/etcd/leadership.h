@@ -6,7 +6,7 @@
 // simulation stand on these.
 //
 // Promise    Two servers never get the same term, and a later leader has a higher one.
-// Threads    Any. Each call is one transaction, or two.
+// Threads    Any. Each call is one transaction, of seize() up to three.
 // Errors     busy: no answer; standing again with the same lease finds out.
 #pragma once
 

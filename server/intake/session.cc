@@ -31,7 +31,10 @@ void Session::read() {
 }
 
 void Session::refuse(Reply reply) {
-    exchange_->refuse(std::move(reply));
+    guarded([&] {
+        exchange_->refuse(std::move(reply));
+        return true;
+    });
 }
 
 void Session::close() noexcept {

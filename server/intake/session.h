@@ -39,6 +39,7 @@ public:
     using List = std::list<std::unique_ptr<Session>>;
     List* list = nullptr;
     List::iterator place;
+    bool isCounted = false;  // in the occupancy
 
 private:
     bool onBytes(std::string_view bytes) override;

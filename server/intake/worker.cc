@@ -38,24 +38,33 @@ Worker::~Worker() {
 }
 
 void Worker::listen(Sockets sockets) {
-    loop_.post([this, sockets = std::move(sockets)] {
+    loop_.post([this, sockets = std::move(sockets)]() mutable {
         // A socket that goes away is emptied first; one that stays is simply watched anew.
         for (const auto& acceptor : acceptors_) {
             if (std::ranges::find(sockets, acceptor->socket()) == sockets.end()) acceptor->drain();
         }
         acceptors_.clear();
         if (stopping_) return;
-        for (const auto& socket : sockets) {
-            acceptors_.push_back(std::make_unique<net::Acceptor>(
-                loop_, socket,
-                [this] {
-                    if (shared_.occupancy.hasRoom()) return true;
-                    log(msg::connectionsFull, shared_.occupancy.connections());
-                    return false;
-                },
-                [this](UniqueFd fd, const SocketAddress& peer) { onConnection(std::move(fd), peer); }));
-        }
+        unwatched_ = std::move(sockets);
+        watchSockets();
+        if (!unwatched_.empty())
+            log(msg::acceptPaused, unwatched_.back()->address().text(), "out of memory or descriptors");
     });
+}
+
+void Worker::watchSockets() try {
+    while (!unwatched_.empty()) {
+        acceptors_.push_back(std::make_unique<net::Acceptor>(
+            loop_, unwatched_.back(),
+            [this] {
+                if (shared_.occupancy.hasRoom()) return true;
+                log(msg::connectionsFull, shared_.occupancy.connections());
+                return false;
+            },
+            [this](UniqueFd fd, const SocketAddress& peer) { onConnection(std::move(fd), peer); }));
+        unwatched_.pop_back();
+    }
+} catch (const std::exception&) {  // tried again with the next sweep
 }
 
 void Worker::setAccess(AccessPtr access) {
@@ -96,18 +105,25 @@ void Worker::decide(const IpAddress& peer, RegistrationMessage message, Decided 
     });
 }
 
-void Worker::onConnection(UniqueFd fd, const SocketAddress& peer) {
+void Worker::onConnection(UniqueFd fd, const SocketAddress& peer) noexcept {
     retired_.clear();
-    open_.push_back(std::make_unique<Session>(*this, std::move(fd), peer));
-    auto& session = *open_.back();
-    session.list = &open_;
-    session.place = std::prev(open_.end());
-    admit(session);
+    Session* session = nullptr;
+    try {
+        open_.push_back(std::make_unique<Session>(*this, std::move(fd), peer));
+        session = open_.back().get();
+        session->list = &open_;
+        session->place = std::prev(open_.end());
+        admit(*session);
+    } catch (const std::exception& fault) {
+        log(msg::internalFault, fault.what());
+        if (session != nullptr) session->close();
+    }
 }
 
 // The first of the checks of section 3: access. A refused host gets a reply (section 8).
 void Worker::admit(Session& session) {
     const bool fewEnough = shared_.occupancy.entered(session.peer());
+    session.isCounted = true;
     if (const auto verdict = access_->decide(session.peer()); !verdict.allowed) {
         log(msg::accessRefused, session.peer().text(), verdict.text());
         session.refuse({StatusCode::fail, fmt::format("{} is not allowed to register with this server",
@@ -123,6 +139,9 @@ void Worker::admit(Session& session) {
 
 void Worker::sweep() {
     retired_.clear();
+    watchSockets();
+    // Again, in case there was no memory to do it when the stop began.
+    if (stopping_) refuseUnfinished();
     const auto now = shared_.clock.steady();
     refuseLateMessages(now);
     closeDrained(now);
@@ -152,6 +171,12 @@ void Worker::beginStopping() {
     for (const auto& acceptor : acceptors_)
         acceptor->drain();
     acceptors_.clear();
+    unwatched_.clear();
+    refuseUnfinished();
+    finishIfIdle();
+}
+
+void Worker::refuseUnfinished() {
     for (auto next = open_.begin(); next != open_.end();) {
         auto& session = **next++;
         if (session.isReading()) session.read();  // what has arrived since is answered as well
@@ -160,7 +185,6 @@ void Worker::beginStopping() {
                 {StatusCode::retry, "this server is stopping; nothing was changed; repeat the message"});
         }
     }
-    finishIfIdle();
 }
 
 void Worker::finishIfIdle() {
@@ -181,7 +205,7 @@ void Worker::onDrained(Session& session) {
 }
 
 void Worker::retire(Session& session) {
-    shared_.occupancy.left(session.peer());
+    if (std::exchange(session.isCounted, false)) shared_.occupancy.left(session.peer());
     move(session, retired_);
 }
 

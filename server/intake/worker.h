@@ -7,6 +7,8 @@
 //            effect on the worker's own. Submit is called on the worker's thread; the decision may come
 //            on any.
 // Ownership  The worker owns its connections. What Shared points to outlives it.
+// Errors     Out of memory closes the connection it happens with and nothing else; a socket that cannot be
+//            watched is tried again with every sweep. The log says so.
 // Stopping   stopTaking() accepts and reads what has arrived, refuses what is incomplete with RETRY, answers
 //            what is being decided and then lets join() return. Decisions must keep coming meanwhile.
 #pragma once
@@ -90,10 +92,12 @@ private:
 
     void decide(const IpAddress& peer, RegistrationMessage message, Decided decided) override;
 
-    void onConnection(UniqueFd fd, const SocketAddress& peer);
+    void watchSockets();
+    void onConnection(UniqueFd fd, const SocketAddress& peer) noexcept;
     void admit(Session& session);
     void sweep();
     void refuseLateMessages(SteadyTime now);
+    void refuseUnfinished();
     void closeDrained(SteadyTime now);
     void finishIfIdle();
     void beginStopping();
@@ -114,6 +118,7 @@ private:
     net::Loop loop_;
     net::Timer sweep_;
     std::vector<std::unique_ptr<net::Acceptor>> acceptors_;
+    Sockets unwatched_;  // still without an acceptor
 
     // Each oldest first.
     Sessions open_;      // reading or being decided

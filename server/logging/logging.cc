@@ -2,8 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/logging/logging.h"
 
+#include <exception>
+#include <future>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 #include <spdlog/async.h>
@@ -19,13 +22,17 @@ constexpr std::size_t queuedLines = 8192;
 
 }  // namespace
 
-Logging::Logging(const Clock& clock, const Options& options)
-    : sink_(std::make_shared<TargetSink>(clock)),
+Logging::Logging(const Clock& clock, const Options& options) : Logging(clock, options, openTarget) {}
+
+Logging::Logging(const Clock& clock, const Options& options, OpenTarget openTarget)
+    : openTarget_(std::move(openTarget)),
       pool_(std::make_shared<spdlog::details::thread_pool>(queuedLines, 1)) {
-    if (const auto opened = sink_->open(options); !opened) {
+    const auto opened = openTarget_(options);
+    if (!opened) {
         throw std::runtime_error(
             fmt::format("the log file {} cannot be opened: {}", options.file.string(), opened.error().text));
     }
+    sink_ = std::make_shared<TargetSink>(clock, *opened);
     auto logger = std::make_shared<spdlog::async_logger>("crnpd", sink_, pool_,
                                                          spdlog::async_overflow_policy::overrun_oldest);
     logger->set_level(options.level);
@@ -34,28 +41,33 @@ Logging::Logging(const Clock& clock, const Options& options)
 
 Logging::~Logging() {
     sumUp();
-    drain();
     // Whoever logs from now on logs to nowhere.
     spdlog::set_default_logger(std::make_shared<spdlog::logger>("none"));
-    // A thread that hangs in its target cannot be joined; it ends with the process.
-    if (pool_->queue_size() > 0) {
-        [[maybe_unused]] const auto* const left =
-            new std::shared_ptr(pool_);  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks)
-    }
-}
-
-void Logging::drain() {
-    const auto end = std::chrono::steady_clock::now() + lastWait;
-    while (pool_->queue_size() > 0 && std::chrono::steady_clock::now() < end) {
-        std::this_thread::sleep_for(std::chrono::milliseconds{5});
+    // The pool's end waits for the last line, without limit if it hangs in its target. So it ends on a thread
+    // of its own, which is left behind then.
+    try {
+        std::promise<void> written;
+        auto end = written.get_future();
+        std::thread last([pool = std::move(pool_), written = std::move(written)]() mutable {
+            pool.reset();
+            written.set_value();
+        });
+        if (end.wait_for(lastWait) == std::future_status::ready) {
+            last.join();
+        } else {
+            last.detach();
+        }
+    } catch (const std::exception&) {  // no thread any more: this one waits
     }
 }
 
 void Logging::apply(const Options& options) {
-    if (const auto opened = sink_->open(options); !opened) {
+    const auto opened = openTarget_(options);
+    if (!opened) {
         log(msg::logNotReopened, options.file.string(), opened.error().text);
         return;
     }
+    sink_->setTarget(*opened);
     spdlog::default_logger_raw()->set_level(options.level);
 }
 

@@ -3,20 +3,21 @@
 
 // Where log lines go: the journal with fields, standard error or a file, as text or JSON.
 //
-// Promise    log() never waits for the target: lines go through a bounded queue to a thread of their own.
-// When
-//            the target is too slow the oldest lines are dropped, counted, and the count is logged.
+// Promise    Nobody waits for the target: lines go through a bounded queue to a thread of their own, which
+//            also takes over a new target by itself. When the target is too slow the oldest lines are
+//            dropped, counted, and the count is logged.
 // Threads    Made and used by the main thread; log() is anybody's while it lives.
 // Errors     The constructor throws std::runtime_error for a file that cannot be opened.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
-#include <optional>
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/result.h"
 
 namespace spdlog::details {
 class thread_pool;
@@ -32,14 +33,19 @@ struct Options {
     Target target = Target::automatic;
     std::filesystem::path file;  // for Target::file
     bool json = false;
+    std::filesystem::path journal = "/run/systemd/journal/socket";
 };
 
+class LogTarget;
 class TargetSink;
+using OpenTarget = std::function<Result<std::shared_ptr<LogTarget>>(const Options&)>;
 
 class Logging {
 public:
     Logging(const Clock& clock, const Options& options);
-    // Writes what is queued; a target that takes nothing is given up after `lastWait`.
+    Logging(const Clock& clock, const Options& options, OpenTarget openTarget);
+    // Writes what is queued; a target that has not taken it after `lastWait` is given up, and its thread ends
+    // with the process.
     ~Logging();
     Logging(const Logging&) = delete;
     Logging& operator=(const Logging&) = delete;
@@ -54,8 +60,7 @@ public:
     void sumUp();
 
 private:
-    void drain();
-
+    const OpenTarget openTarget_;
     std::shared_ptr<TargetSink> sink_;
     std::shared_ptr<spdlog::details::thread_pool> pool_;
     std::uint64_t overrunsTold_ = 0;

@@ -1,34 +1,36 @@
 // Copyright the crnpd authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The end of a log line's way: writes it to the target that is set, and is the gate for floods at the
+// The end of a log line's way: hands it to the target that is set, and is the gate for floods at the
 // same time.
 //
-// Threads    admits() any; log() the logging thread; everything else the main thread.
+// Promise    setTarget() does not wait for a line that is being written; the next line goes to the new
+// target. Threads    admits() any; log() the logging thread; everything else the main thread.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <spdlog/sinks/sink.h>
 
 #include "common/log.h"
-#include "common/result.h"
-#include "common/unique_fd.h"
 #include "server/logging/flood.h"
-#include "server/logging/logging.h"
+#include "server/logging/log_target.h"
 
 namespace crnpd::logging {
 
 class TargetSink final : public spdlog::sinks::sink, public FloodGate {
 public:
-    explicit TargetSink(const Clock& clock) : flood_(clock) {}
+    TargetSink(const Clock& clock, std::shared_ptr<LogTarget> target)
+        : flood_(clock), target_(std::move(target)) {}
 
-    // Opens what `options` name and writes there from now on. On an error nothing has changed.
-    [[nodiscard]] Result<void> open(const Options& options);
+    void setTarget(std::shared_ptr<LogTarget> target);
 
     [[nodiscard]] bool admits(std::string_view id) noexcept override { return flood_.admits(id); }
     [[nodiscard]] std::vector<Flood::Withheld> takeWithheld() { return flood_.takeWithheld(); }
@@ -40,16 +42,10 @@ public:
     void set_formatter(std::unique_ptr<spdlog::formatter>) override {}
 
 private:
-    void writeLine(std::string_view line);
-
     Flood flood_;
     std::atomic<std::uint64_t> lost_{0};
-
-    std::mutex mutex_;  // of what follows
-    bool journal_ = false;
-    bool json_ = false;
-    UniqueFd file_;
-    bool clogged_ = false;  // the last line found no room
+    std::mutex mutex_;  // of target_; never held while a line is written
+    std::shared_ptr<LogTarget> target_;
 };
 
 }  // namespace crnpd::logging

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cerrno>
+#include <stdexcept>
 #include <utility>
 
 #include <sys/socket.h>
@@ -76,7 +77,7 @@ void Connection::drain() {
 
 void Connection::watch(Callback onReadable) {
     watch_.emplace(loop_, fd_.fd(), std::move(onReadable));
-    watch_->resume();
+    if (!watch_->resume()) throw std::runtime_error("cannot watch a connection: out of memory");
 }
 
 bool Connection::isFromThisMachine(const SocketAddress& peer) const noexcept {

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <stdexcept>
 #include <utility>
 
 #include <fmt/format.h>
@@ -77,8 +78,10 @@ Acceptor::Acceptor(Loop& loop, std::shared_ptr<ListenSocket> socket, MayAccept m
       mayAccept_(std::move(mayAccept)),
       onConnection_(std::move(onConnection)),
       watch_(loop, socket_->fd(), [this] { acceptBatch(); }),
-      retry_(loop, [this] { watch_.resume(); }) {
-    watch_.resume();
+      retry_(loop, [this] {
+          if (!watch_.resume()) retry_.startOnce(retryTime);
+      }) {
+    if (!watch_.resume()) throw std::runtime_error("cannot watch a listening socket: out of memory");
 }
 
 void Acceptor::acceptBatch() {

@@ -7,6 +7,8 @@
 // nobody, and closing means draining one queue. (A socket a loop, SO_REUSEPORT, would let the kernel
 // hand a connection to a loop that is busy, and would let two servers share a port unseen.)
 //
+// Errors     An Acceptor's constructor throws std::runtime_error when the system has no memory to watch a
+//            socket. OnConnection and MayAccept do not throw.
 // Threads    A ListenSocket may be read from any thread; an Acceptor belongs to its loop.
 #pragma once
 

@@ -78,7 +78,7 @@ LocalNetworksWatch::LocalNetworksWatch(Loop& loop, std::function<void(std::vecto
         return;
     }
     watch_ = std::make_unique<FdWatch>(loop, netlink_.fd(), [this] { readNotifications(); });
-    watch_->resume();
+    if (!watch_->resume()) log(msg::localNotWatched, "out of memory");
 }
 
 void LocalNetworksWatch::readNotifications() {

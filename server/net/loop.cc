@@ -3,11 +3,14 @@
 #include "server/net/loop.h"
 
 #include <cstdint>
+#include <exception>
 #include <stdexcept>
 #include <utility>
 
 #include <event2/event.h>
 #include <sys/eventfd.h>
+
+#include "common/messages.h"
 
 namespace crnpd::net {
 namespace {
@@ -27,6 +30,17 @@ event_base* makeBase() {
     event_base* const base = event_base_new_with_config(config);
     event_config_free(config);
     return base;
+}
+
+template <typename Work>
+void guarded(const Work& work) noexcept {
+    try {
+        work();
+    } catch (const std::exception& fault) {
+        log(msg::loopFault, fault.what());
+    } catch (...) {
+        log(msg::loopFault, "something that is no std::exception");
+    }
 }
 
 }  // namespace
@@ -79,15 +93,17 @@ void Loop::runPosted() {
         work.swap(posted_);
     }
     for (const auto& piece : work)
-        piece();
+        guarded(piece);
 }
 
 Timer::Timer(Loop& loop, Callback onTime) : loop_(loop), onTime_(std::move(onTime)) {
     const auto onEvent = [](evutil_socket_t, short, void* self) {
         auto& timer = *static_cast<Timer*>(self);
         if (timer.repeat_) timer.start(timer.every_);
-        const auto callback = timer.onTime_;  // the callback may destroy the timer
-        callback();
+        guarded([&timer] {
+            const auto callback = timer.onTime_;  // the callback may destroy the timer
+            callback();
+        });
     };
     timer_.reset(event_new(loop_.base(), -1, 0, onEvent, this));
     if (!timer_) throw std::runtime_error("no timer: out of memory");
@@ -115,7 +131,7 @@ void Timer::cancel() noexcept {
 
 SignalWatch::SignalWatch(Loop& loop, int signal, Callback onSignal) : onSignal_(std::move(onSignal)) {
     const auto onEvent = [](evutil_socket_t, short, void* self) {
-        static_cast<SignalWatch*>(self)->onSignal_();
+        guarded(static_cast<SignalWatch*>(self)->onSignal_);
     };
     signal_.reset(event_new(loop.base(), signal, EV_SIGNAL | EV_PERSIST, onEvent, this));
     if (!signal_ || event_add(signal_.get(), nullptr) != 0) throw std::runtime_error("cannot watch a signal");
@@ -123,15 +139,18 @@ SignalWatch::SignalWatch(Loop& loop, int signal, Callback onSignal) : onSignal_(
 
 FdWatch::FdWatch(Loop& loop, int fd, Callback onReadable) : onReadable_(std::move(onReadable)) {
     const auto onEvent = [](evutil_socket_t, short, void* self) {
-        const auto callback = static_cast<FdWatch*>(self)->onReadable_;  // the callback may destroy the watch
-        callback();
+        guarded([self] {
+            // The callback may destroy the watch.
+            const auto callback = static_cast<FdWatch*>(self)->onReadable_;
+            callback();
+        });
     };
     watch_.reset(event_new(loop.base(), fd, EV_READ | EV_PERSIST, onEvent, this));
     if (!watch_) throw std::runtime_error("cannot watch a descriptor: out of memory");
 }
 
-void FdWatch::resume() noexcept {
-    event_add(watch_.get(), nullptr);
+bool FdWatch::resume() noexcept {
+    return event_add(watch_.get(), nullptr) == 0;
 }
 
 void FdWatch::pause() noexcept {

@@ -4,7 +4,9 @@
 // One event loop and what hangs on it: timers, signals, watched descriptors, and work from other threads.
 //
 // Threads    A loop and everything made on it belong to the thread that runs it, except post() and stop(),
-//            which any thread may call. Callbacks run on the loop's thread and must not throw.
+//            which any thread may call. Callbacks run on the loop's thread.
+// Errors     An exception that leaves a callback becomes a log line and the loop goes on: nothing may pass
+//            through libevent, which is C. Whoever holds something by halves then must put it right itself.
 // Ownership  A Timer, SignalWatch or FdWatch must go before its loop; a FdWatch does not own its
 //            descriptor. Each may be destroyed inside its own callback.
 #pragma once
@@ -92,7 +94,8 @@ class FdWatch {
 public:
     FdWatch(Loop& loop, int fd, Callback onReadable);
 
-    void resume() noexcept;
+    // False: the system has no memory for it; the watch is still paused.
+    [[nodiscard]] bool resume() noexcept;
     void pause() noexcept;
 
 private:

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/bench/load.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -31,7 +32,7 @@ struct Exchange {
 
 class Load {
 public:
-    explicit Load(const Options& options);
+    Load(const Options& options, Dialogue& dialogue);
     Report run();
 
 private:
@@ -46,7 +47,7 @@ private:
     Options options_;
     sockaddr_in server_{};
     UniqueFd epoll_;
-    Messages messages_;
+    Dialogue& dialogue_;
     std::vector<Exchange> exchanges_;
     Steady::time_point measureFrom_;
     Steady::time_point measureUntil_;
@@ -55,8 +56,11 @@ private:
     Report report_;
 };
 
-Load::Load(const Options& options)
-    : options_(options), epoll_(::epoll_create1(EPOLL_CLOEXEC)), exchanges_(options.connections) {
+Load::Load(const Options& options, Dialogue& dialogue)
+    : options_(options),
+      epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      dialogue_(dialogue),
+      exchanges_(options.connections) {
     if (!epoll_) throw std::system_error(errno, std::generic_category(), "epoll_create1");
     server_.sin_family = AF_INET;
     server_.sin_port = htons(options.port);
@@ -73,7 +77,7 @@ void Load::begin(Exchange& exchange) {
         errno != EINPROGRESS)
         return fail(exchange, "connect", errno);
 
-    exchange.unsent = messages_.next();
+    exchange.unsent = dialogue_.next();
     send(exchange);
     if (!exchange.socket) return;
 
@@ -115,8 +119,7 @@ void Load::finish(Exchange& exchange) {
     }
     const Steady::time_point now = Steady::now();
     const std::string_view reply(buffer.data(), length);
-    if (reply.find(R"(STATUS_CODE="OK")") == std::string_view::npos || !reply.ends_with("</SC_REPLY>"))
-        return fail(exchange, reply.empty() ? "no reply" : reply, 0);
+    if (!dialogue_.accepts(reply)) return fail(exchange, reply.empty() ? "no reply" : reply, 0);
 
     ++report_.answered;
     if (now >= measureFrom_ && now < measureUntil_) report_.latencies.push_back(now - exchange.begun);
@@ -175,11 +178,25 @@ Report Load::run() {
     return std::move(report_);
 }
 
+std::string base64(std::string_view text) {
+    constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    std::string out;
+    out.reserve((text.size() + 2) / 3 * 4);
+    for (; !text.empty(); text.remove_prefix(std::min<std::size_t>(text.size(), 3))) {
+        std::uint32_t bits = 0;
+        for (std::size_t i = 0; i < 3; ++i)
+            bits = bits << 8U | (i < text.size() ? static_cast<unsigned char>(text[i]) : 0U);
+        for (std::size_t i = 0; i < 4; ++i)
+            out += i <= text.size() ? digits[bits >> (18 - 6 * i) & 0x3FU] : '=';
+    }
+    return out;
+}
+
 }  // namespace
 
 // A full round of the ports goes by before one comes again, and each round takes them in another order, so
 // that a store cannot live on neighbouring rows. A prime above 5 has no divisor in common with 60,000.
-std::string_view Messages::next() {
+std::string_view Registrations::next() {
     constexpr std::uint64_t ports = 60'000;
     constexpr std::array<std::uint64_t, 5> strides{7919, 17'389, 28'657, 39'119, 51'503};
     const std::uint64_t stride = strides[serial_ / ports % strides.size()];
@@ -196,8 +213,24 @@ std::string_view Messages::next() {
     return text_;
 }
 
-Report run(const Options& options) {
-    return Load(options).run();
+bool Registrations::accepts(std::string_view reply) const {
+    return reply.find(R"(STATUS_CODE="OK")") != std::string_view::npos && reply.ends_with("</SC_REPLY>");
+}
+
+std::string_view PlainPuts::next() {
+    const std::string body = R"({"key":")" + base64("/plain/" + std::to_string(serial_++ % 60'000)) +
+                             R"(","value":")" + base64(registrations_.next()) + "\"}";
+    text_ = "POST /v3/kv/put HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: " +
+            std::to_string(body.size()) + "\r\n\r\n" + body;
+    return text_;
+}
+
+bool PlainPuts::accepts(std::string_view reply) const {
+    return reply.starts_with("HTTP/1.1 200 ") && reply.find(R"("revision")") != std::string_view::npos;
+}
+
+Report run(const Options& options, Dialogue& dialogue) {
+    return Load(options, dialogue).run();
 }
 
 }  // namespace crnpd::bench

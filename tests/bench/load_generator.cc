@@ -1,13 +1,14 @@
 // Copyright the crnpd authors
 // SPDX-License-Identifier: Apache-2.0
 
-// load_generator PORT CONNECTIONS WARM_UP_MS MEASURED_MS
+// load_generator registrations|puts PORT CONNECTIONS WARM_UP_MS MEASURED_MS
 //
 // Runs the load of load.h and prints one line of JSON. Exit code 0 if every exchange was answered OK.
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <span>
 #include <string_view>
 
@@ -35,6 +36,12 @@ bool parse(std::span<char* const> arguments, Options& options) {
     options.warmUp = std::chrono::milliseconds(warmUp);
     options.measured = std::chrono::milliseconds(measured);
     return true;
+}
+
+std::unique_ptr<crnpd::bench::Dialogue> dialogueCalled(std::string_view name) {
+    if (name == "registrations") return std::make_unique<crnpd::bench::Registrations>();
+    if (name == "puts") return std::make_unique<crnpd::bench::PlainPuts>();
+    return nullptr;
 }
 
 // In microseconds; `share` of all latencies are at most this long.
@@ -70,11 +77,14 @@ void print(Report report) {
 int main(int argc, char** argv) {
     try {
         Options options;
-        if (!parse(std::span(argv, static_cast<std::size_t>(argc)).subspan(1), options)) {
-            std::fprintf(stderr, "usage: load_generator PORT CONNECTIONS WARM_UP_MS MEASURED_MS\n");
+        const std::span arguments(argv, static_cast<std::size_t>(argc));
+        const auto dialogue = arguments.size() > 1 ? dialogueCalled(arguments[1]) : nullptr;
+        if (!dialogue || !parse(arguments.subspan(2), options)) {
+            std::fprintf(
+                stderr, "usage: load_generator registrations|puts PORT CONNECTIONS WARM_UP_MS MEASURED_MS\n");
             return 2;
         }
-        Report report = crnpd::bench::run(options);
+        Report report = crnpd::bench::run(options, *dialogue);
         const bool clean = report.errors == 0;
         print(std::move(report));
         return clean ? 0 : 1;

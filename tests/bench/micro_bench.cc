@@ -26,7 +26,7 @@ using crnpd::ClientRecord;
 using crnpd::xml::MessageEnd;
 
 std::string document() {
-    return std::string(crnpd::bench::Messages().next());
+    return std::string(crnpd::bench::Registrations().next());
 }
 
 void findEnd(benchmark::State& state) {

@@ -1,6 +1,9 @@
 # Copyright the crnpd authors
 # SPDX-License-Identifier: Apache-2.0
-"""Compares crnpd with a bare libevent server: exchanges per second and latency (see ./dev bench).
+"""Exchanges per second and latency of crnpd, beside a yardstick (see ./dev bench).
+
+registrations    the embedded store, against a bare libevent server
+etcd             the replicated store on one member of etcd, against plain PUTs to that same member
 
 In one run the servers take turns, in an order that rotates from round to round, so that whatever else the
 machine does hits all of them. Each measurement starts its server afresh; crnpd with an empty store on the disk
@@ -13,8 +16,6 @@ import json
 import os
 import platform
 import re
-import shutil
-import signal
 import statistics
 import subprocess
 import sys
@@ -22,80 +23,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from servers import Bare, Crnpd, Etcd
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs/performance.md"
-BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
-START_LIMIT = 20.0  # seconds for a server to listen, and to stop
-
-CONFIG = """listen = ["127.0.0.1:0"]
-allow_hosts = ["127.0.0.0/8"]
-max_clients = 100000
-[limits]
-connections = 20000
-connections_per_address = 20000
-[store]
-path = "{folder}/registrations.db"
-[control]
-socket = "{folder}/control.sock"
-[log]
-level = "info"
-target = "{folder}/crnpd.log"
-"""
-
-
-class Bare:
-    """The yardstick, tests/bench/bare_server.cc."""
-
-    def __init__(self, build, *options):
-        self.command = [build / "bin/bare_server", *options]
-        self.process = None
-
-    def start(self):
-        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)
-        return int(self.process.stdout.readline())
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(START_LIMIT)
-        self.process.stdout.close()
-        if status != 0:
-            raise RuntimeError(f"{self.command[0].name} ended with {status}")
-
-
-class Crnpd:
-    """crnpd with a fresh store each time."""
-
-    def __init__(self, build):
-        self.build = build
-        self.process = None
-        self.folder = None
-
-    def start(self):
-        self.folder = Path(tempfile.mkdtemp(prefix="bench-", dir=self.build))
-        config = self.folder / "crnpd.toml"
-        config.write_text(CONFIG.format(folder=self.folder), encoding="utf-8")
-        self.process = subprocess.Popen([self.build / "bin/crnpd", "--config", config])
-        return self._port()
-
-    def _port(self):
-        """The log says which port it got."""
-        log = self.folder / "crnpd.log"
-        until = time.monotonic() + START_LIMIT
-        while time.monotonic() < until and self.process.poll() is None:
-            found = re.search(r"127\.0\.0\.1:([1-9]\d*)", log.read_text(encoding="utf-8") if log.exists() else "")
-            if found:
-                return int(found.group(1))
-            time.sleep(0.02)
-        self.process.kill()
-        raise RuntimeError(f"crnpd does not listen; see {log}")
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(START_LIMIT)
-        shutil.rmtree(self.folder)
-        if status != 0:
-            raise RuntimeError(f"crnpd ended with {status}")
-
+MARKERS = "<!-- {}:begin -->", "<!-- {}:end -->"
 
 def cpu_seconds(pid):
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
@@ -106,7 +38,7 @@ def measure(server, connections, options):
     port = server.start()
     try:
         before = cpu_seconds(server.process.pid)
-        run = subprocess.run([options.build / "bin/load_generator", str(port), str(connections),
+        run = subprocess.run([options.build / "bin/load_generator", server.load, str(port), str(connections),
                               str(int(options.warm_up * 1000)), str(int(options.seconds * 1000))],
                              capture_output=True, text=True, check=False)
         if run.returncode != 0:
@@ -118,10 +50,8 @@ def measure(server, connections, options):
         server.stop()
 
 
-def run_all(options):
+def run_all(servers, options):
     """{(server, connections): [result of each round]}"""
-    servers = {"bare": Bare(options.build), "bare, deferred accept": Bare(options.build, "--deferred"),
-               "crnpd": Crnpd(options.build)}
     results = {}
     names = list(servers)
     total = options.rounds * len(options.connections) * len(names)
@@ -180,31 +110,53 @@ def machine(options):
             f"{options.rounds} rounds of {options.seconds:g} s after {options.warm_up:g} s of warm-up.")
 
 
-def write(text):
+def write(text, name):
+    begin, end = (marker.format(name) for marker in MARKERS)
     document = DOCUMENT.read_text(encoding="utf-8")
-    before, _, rest = document.partition(BEGIN)
-    _, marker, after = rest.partition(END)
+    before, _, rest = document.partition(begin)
+    _, marker, after = rest.partition(end)
     if not marker:
-        raise RuntimeError(f"{DOCUMENT.name} has no {BEGIN} … {END}")
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+        raise RuntimeError(f"{DOCUMENT.name} has no {begin} … {end}")
+    DOCUMENT.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+
+
+def run_registrations(options):
+    servers = {"bare": Bare(options.build), "bare, deferred accept": Bare(options.build, "--deferred"),
+               "crnpd": Crnpd(options.build)}
+    return run_all(servers, options)
+
+
+def run_etcd(options):
+    etcd = Etcd(options.build)
+    try:
+        return run_all({"plain PUTs": etcd, "crnpd": Crnpd(options.build, etcd)}, options)
+    finally:
+        etcd.end()
+
+
+COMPARISONS = {"registrations": (run_registrations, [1, 64, 256]), "etcd": (run_etcd, [1, 256])}
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__.split("\n\n", maxsplit=1)[0])
+    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__.split("\n\nIn one run", maxsplit=1)[0],
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="?", choices=COMPARISONS, default="registrations", help="default: registrations")
     parser.add_argument("--build", type=Path, default=ROOT / "build/release", help=argparse.SUPPRESS)
-    parser.add_argument("--connections", type=int, nargs="+", default=[1, 64, 256])
+    parser.add_argument("--connections", type=int, nargs="+")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=5.0, help="measured time of each (default 5)")
     parser.add_argument("--warm-up", type=float, default=3.0, help="seconds before it (default 3)")
     parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     options = parser.parse_args()
     options.build = options.build.resolve()
+    compare, connections = COMPARISONS[options.what]
+    options.connections = options.connections or connections
     try:
         about = machine(options)
-        text = f"{about}\n\n{table(run_all(options), options)}"
+        text = f"{about}\n\n{table(compare(options), options)}"
         print(text)
         if options.write:
-            write(text)
+            write(text, options.what)
     except (RuntimeError, OSError, ValueError) as error:
         sys.exit(f"bench: {error}")
 

@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <string_view>
 
+// The name is libFuzzer's.
+// NOLINTNEXTLINE(readability-identifier-naming)
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 namespace crnpd::fuzz {

@@ -25,7 +25,7 @@ WRAPPED = {
     r"systemd/sd-journal\.h": {"server/logging"},
     r"systemd/.*": {"server/service", "server/logging"},
     r"CLI/.*": {"server", "tools/crnpctl"},
-    r"grpc.*|google/protobuf/.*": {"server/etcd"},
+    r"grpc.*|google/protobuf/.*|etcd\.(grpc\.)?pb\.h": {"server/etcd"},
 }
 # Words of the last column that are no folders of ours.
 LIBRARIES = {"std", "spdlog", "fmt"}

@@ -3,10 +3,9 @@
 #include "tests/support/store_folder.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <stdexcept>
-
-#include <stdlib.h>
 
 #include "common/registration_codec.h"
 

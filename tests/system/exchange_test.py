@@ -80,6 +80,14 @@ class Framing(WithServer):
                 self.says("MALFORMED", document + behind, half_close=True)
         self.assertIsNone(self.server.registrations(7))
 
+    def test_a_part_of_something_harmless_behind_the_root_is_passed_over(self):
+        for behind in (b"<", b"<!", b"<!-", b"<!-- unfinished", b"<!-- unfinished -", b"<?", b"<?php unfinished", b" \n<!-- a --><!-- b"):
+            document = message("ADD_CLIENT", 9, WEB)
+            for pieces in ([document + behind], [document[:-5], document[-5:] + behind]):
+                for half_close in (False, True):
+                    with self.subTest(behind=behind, pieces=len(pieces), half_close=half_close):
+                        self.says("OK", pieces, half_close=half_close)
+
     def test_an_end_before_the_root_closes_is_malformed_wherever_it_comes(self):
         document = message("ADD_CLIENT", 8, WEB)
         for at in range(1, len(document)):
@@ -488,6 +496,24 @@ class Access(unittest.TestCase):
             wait_for(lambda: not allowed("198.51.100.5"), "198.51.100.0/24 out of LOCAL")
             self.assertEqual(exchange(("127.0.0.1", port), message("ADD_CLIENT", 3), source="198.51.100.5").code, "FAIL")
             server.wait_for_log("CRNPD-NET-006")
+
+    @in_namespaces("--net")
+    def test_a_client_with_the_servers_own_address_is_registered_and_warned_of(self):
+        """The first trap of section 9."""
+        for words in ("link set lo up", "link add one type veth peer name other", "link set one up",
+                      "address add 192.0.2.1/24 dev one", "address add 192.0.2.2/24 dev one"):
+            subprocess.run(["ip", *words.split()], check=True)
+        with Server(listen=["0.0.0.0:0"], max_clients=4) as server:
+            port = server.address[1]
+            said = (("192.0.2.1", "192.0.2.1", "ADD_CLIENT", 1, "OK"),  # the only one to warn of
+                    ("192.0.2.1", "192.0.2.2", "ADD_CLIENT", 2, "OK"), ("127.0.0.1", "127.0.0.1", "ADD_CLIENT", 3, "OK"),
+                    ("192.0.2.1", "192.0.2.1", "ADD_EVENTS", 1, "OK"), ("192.0.2.1", "192.0.2.1", "ADD_EVENTS", 9, "FAIL"),
+                    ("192.0.2.2", "192.0.2.1", "ADD_CLIENT", 4, "OK"), ("192.0.2.2", "192.0.2.2", "ADD_CLIENT", 5, "LOW_RESOURCE"))
+            for to, source, reg_type, client, code in said:
+                self.assertEqual(exchange((to, port), message(reg_type, client, WEB), source=source).code, code)
+            server.wait_for_log("CRNPD-REG-001", count=len(said))
+            self.assertEqual([line["client"] for line in server.log("CRNPD-REG-004")], ["192.0.2.1:1"])
+            self.assertEqual(len(server.registrations(1, "192.0.2.1")), 1)
 
     def test_crnpctl_names_the_entry_that_decides(self):
         with Server(allow_hosts=["127.0.0.0/8"], deny_hosts=["127.9.0.0/16"]) as server:

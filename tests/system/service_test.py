@@ -104,6 +104,27 @@ class Notify(unittest.TestCase):
         self.assertEqual(server.stop(), 0)
         manager.told("STOPPING=1")
 
+    def test_a_reload_while_stopping_is_ignored(self):
+        server, manager = self.server()
+
+        def ignored():
+            """Whether the signal came before the end: a peer that does not close delays that by a second."""
+            manager.lines.clear()
+            server.restart()
+            with connect(server.address) as peer:
+                peer.sendall(b"<")
+                wait_for(lambda: server.status()["connections"] == 1, "the connection")
+                os.kill(server.pid, signal.SIGTERM)
+                manager.told("STOPPING=1")
+                os.kill(server.pid, signal.SIGHUP)
+                self.assertEqual(server.process.wait(PATIENCE), 0)
+            after = manager.lines[manager.lines.index("STOPPING=1"):]
+            self.assertNotIn("READY=1", after)
+            self.assertNotIn("RELOADING=1", after)
+            return server.log("CRNPD-CFG-004")
+
+        wait_for(ignored, "a reload in the middle of a stop")
+
     def test_the_watchdog_is_pinged_as_long_as_everything_moves(self):
         server, manager = self.server(watchdog=2_000_000)
         server.restart()

@@ -241,9 +241,11 @@ TEST_F(RegistrationReaderTest, ReadsOnAfterARefusal) {
 }
 
 TEST_F(RegistrationReaderTest, SharesTheSchemaWithReadersOnOtherThreads) {
+    constexpr std::size_t readers = 4;
     std::vector<std::jthread> threads;
+    threads.reserve(readers);
     std::atomic<int> right = 0;
-    for (int i = 0; i < 4; ++i) {
+    for (std::size_t i = 0; i < readers; ++i) {
         threads.emplace_back([this, &right] {
             RegistrationReader reader(runtime_);
             for (int n = 0; n < 500; ++n) {

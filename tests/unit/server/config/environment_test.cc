@@ -3,6 +3,7 @@
 
 #include <cstring>
 #include <fstream>
+#include <functional>
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -45,6 +46,16 @@ protected:
     }
     [[nodiscard]] Lines problemsWithLog(const std::string& path) const {
         return problemsWith(in("r.db"), in("control.sock"), path);
+    }
+
+    // Root may write nearly everywhere: what holds for others is tried as nobody.
+    static Lines asOrdinaryUser(const std::function<Lines()>& look) {
+        constexpr uid_t nobody = 65534;
+        if (::geteuid() != 0) return look();
+        EXPECT_EQ(::seteuid(nobody), 0);
+        auto lines = look();
+        EXPECT_EQ(::seteuid(0), 0);
+        return lines;
     }
 
     [[nodiscard]] std::string in(const std::string& name) const { return folder_ + '/' + name; }
@@ -108,6 +119,26 @@ TEST_F(EnvironmentTest, AStoreIsAFile) {
 TEST_F(EnvironmentTest, AStoreThatExistsIsFine) {
     writeFile("r.db");
     EXPECT_EQ(problemsWithStore(in("r.db")), Lines{});
+}
+
+TEST_F(EnvironmentTest, AStoresFolderMustBeWritableForTheServersUser) {
+    ASSERT_EQ(::chmod(in("").c_str(), 0555), 0);
+    const auto problems = asOrdinaryUser([this] { return problemsWithStore(in("r.db")); });
+    ASSERT_EQ(::chmod(in("").c_str(), 0700), 0);
+    ASSERT_EQ(problems.size(), 1U);
+    EXPECT_TRUE(problems[0].starts_with("crnpd.toml:2: store.path: cannot write to \"")) << problems[0];
+    EXPECT_TRUE(
+        problems[0].ends_with("\": Permission denied; allowed: a path that the server's user may write to"))
+        << problems[0];
+}
+
+TEST_F(EnvironmentTest, AStoreThatExistsMustBeWritableForTheServersUser) {
+    writeFile("r.db");
+    ASSERT_EQ(::chmod(in("r.db").c_str(), 0444), 0);
+    ASSERT_EQ(::chmod(in("").c_str(), 01777), 0);
+    const auto problems = asOrdinaryUser([this] { return problemsWithStore(in("r.db")); });
+    EXPECT_EQ(problems, Lines{"crnpd.toml:2: store.path: cannot write to \"" + in("r.db") +
+                              "\": Permission denied; allowed: a path that the server's user may write to"});
 }
 
 TEST_F(EnvironmentTest, AFileInPlaceOfTheControlSocketIsNotReplaced) {

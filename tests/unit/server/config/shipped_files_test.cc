@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <set>
 #include <sstream>
@@ -58,11 +59,10 @@ TEST(ShippedFilesTest, TheExplainedFileHoldsEverySettingInTheOrderOfTheTable) {
         byLine[entry.line] = entry.section.empty() ? entry.name : entry.section + '.' + entry.name;
     }
     std::vector<std::string> inFile;
-    for (const auto& [line, name] : byLine)
-        inFile.push_back(name);
+    std::ranges::transform(byLine, std::back_inserter(inFile),
+                           [](const auto& entry) { return entry.second; });
     std::vector<std::string> inTable;
-    for (const auto& setting : settingsTable())
-        inTable.push_back(setting.fullName());
+    std::ranges::transform(settingsTable(), std::back_inserter(inTable), &Setting::fullName);
     EXPECT_EQ(inFile, inTable);
 }
 

@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "common/dump/dump_writer.h"
+#include "tests/support/log_lines.h"
+#include "tests/support/scarcity.h"
 #include "tests/unit/server/control/scripted_operations.h"
 
 namespace crnpd::control {
@@ -31,13 +33,28 @@ protected:
         std::filesystem::remove_all(folder);
     }
 
-    UniqueFd connect() {
-        UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    [[nodiscard]] sockaddr_un name() const {
         sockaddr_un name{};
         name.sun_family = AF_UNIX;
         path.string().copy(static_cast<char*>(name.sun_path), sizeof name.sun_path - 1);
-        return ::connect(fd.fd(), reinterpret_cast<sockaddr*>(&name), sizeof name) == 0 ? std::move(fd)
-                                                                                        : UniqueFd{};
+        return name;
+    }
+    static UniqueFd unixSocket(int flags = 0) {
+        return UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
+    }
+    [[nodiscard]] bool connect(const UniqueFd& fd) const {
+        const auto peer = name();
+        return ::connect(fd.fd(), reinterpret_cast<const sockaddr*>(&peer), sizeof peer) == 0;
+    }
+    UniqueFd connect() {
+        auto fd = unixSocket();
+        return connect(fd) ? std::move(fd) : UniqueFd{};
+    }
+    [[nodiscard]] UniqueFd bound() const {
+        auto fd = unixSocket();
+        const auto own = name();
+        EXPECT_EQ(::bind(fd.fd(), reinterpret_cast<const sockaddr*>(&own), sizeof own), 0);
+        return fd;
     }
     static std::string readAll(const UniqueFd& fd) {
         std::string all;
@@ -47,13 +64,16 @@ protected:
         }
         return all;
     }
-    std::string ask(const std::string& request) {
-        const auto fd = connect();
+    static std::string ask(const UniqueFd& fd, const std::string& request) {
         EXPECT_EQ(::send(fd.fd(), request.data(), request.size(), MSG_NOSIGNAL),
                   static_cast<ssize_t>(request.size()));
         return readAll(fd);
     }
+    std::string ask(const std::string& request) { return ask(connect(), request); }
 
+    static constexpr auto statusRequest = "{\"request\":\"status\"}\n";
+
+    support::LogLines lines;
     std::filesystem::path folder, path;
     ScriptedOperations operations;
     ControlServer server{operations};
@@ -75,13 +95,7 @@ TEST_F(ControlServerTest, TheSocketFileHasTheModeAndGoesWithTheServer) {
 }
 
 TEST_F(ControlServerTest, ASocketThatAKilledServerLeftIsReplaced) {
-    {
-        UniqueFd left(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        sockaddr_un name{};
-        name.sun_family = AF_UNIX;
-        path.string().copy(static_cast<char*>(name.sun_path), sizeof name.sun_path - 1);
-        ASSERT_EQ(::bind(left.fd(), reinterpret_cast<sockaddr*>(&name), sizeof name), 0);
-    }
+    bound().reset();
     ASSERT_TRUE(server.start(path, 0660));
     EXPECT_TRUE(ask("{\"request\":\"status\"}\n").starts_with("{\"ok\":true"));
 }
@@ -100,6 +114,64 @@ TEST_F(ControlServerTest, ASocketOfALivingServerIsLeftAlone) {
     EXPECT_EQ(started.error().code, ErrorCode::busy);
     second.stop();
     EXPECT_FALSE(ask("{\"request\":\"status\"}\n").empty());
+}
+
+TEST_F(ControlServerTest, AServerThatHasNoTimeForMoreConnectionsIsAliveAsWell) {
+    const auto busy = bound();
+    ASSERT_EQ(::listen(busy.fd(), 0), 0);
+    std::vector<UniqueFd> waiting;
+    do {
+        waiting.push_back(unixSocket(SOCK_NONBLOCK));
+    } while (connect(waiting.back()));
+    const auto started = server.start(path, 0660);
+    ASSERT_FALSE(started);
+    EXPECT_EQ(started.error().code, ErrorCode::busy);
+}
+
+TEST_F(ControlServerTest, WithoutDescriptorsItDoesNotStartAndLeavesNothingBehind) {
+    bool started = false;
+    for (unsigned left = 0; !started; ++left) {
+        const support::FewDescriptors few(left);
+        started = static_cast<bool>(server.start(path, 0660));
+        EXPECT_EQ(std::filesystem::exists(path), started) << left;
+        EXPECT_EQ(server.isRunning(), started);
+    }
+    EXPECT_TRUE(ask(statusRequest).starts_with("{\"ok\":true"));
+}
+
+TEST_F(ControlServerTest, WithoutAThreadItDoesNotStartAndLeavesNothingBehind) {
+    {
+        const support::NoThreads none;
+        const auto started = server.start(path, 0660);
+        ASSERT_FALSE(started);
+        EXPECT_EQ(started.error().code, ErrorCode::io);
+    }
+    EXPECT_FALSE(std::filesystem::exists(path));
+    EXPECT_TRUE(server.start(path, 0660));
+    EXPECT_TRUE(ask(statusRequest).starts_with("{\"ok\":true"));
+}
+
+TEST_F(ControlServerTest, AConversationWithoutAThreadIsClosedAndTheNextOneIsAnswered) {
+    ASSERT_TRUE(server.start(path, 0660));
+    {
+        const support::NoThreads none;
+        EXPECT_EQ(readAll(connect()), "");
+    }
+    lines.waitFor("CRNPD-CTL-005");
+    EXPECT_TRUE(ask(statusRequest).starts_with("{\"ok\":true"));
+}
+
+TEST_F(ControlServerTest, OutOfDescriptorsItPausesAndGoesOn) {
+    ASSERT_TRUE(server.start(path, 0660));
+    const auto waiting = unixSocket();
+    const auto begin = std::chrono::steady_clock::now();
+    {
+        const support::FewDescriptors none(0);
+        ASSERT_TRUE(connect(waiting));
+        lines.waitFor("CRNPD-CTL-004", 2);
+    }
+    EXPECT_GE(std::chrono::steady_clock::now() - begin, ControlServer::pauseTime);
+    EXPECT_TRUE(ask(waiting, statusRequest).starts_with("{\"ok\":true"));
 }
 
 TEST_F(ControlServerTest, SilentPeersNeitherKeepOthersNorTheStopWaiting) {

@@ -7,11 +7,14 @@
 #include <csignal>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
 #include <unistd.h>
+
+#include "tests/support/log_lines.h"
 
 namespace crnpd::net {
 namespace {
@@ -51,6 +54,44 @@ TEST(LoopTest, WorkThatIsNeverRunIsDestroyed) {
         loop.post([token] {});
     }
     EXPECT_EQ(token.use_count(), 1);
+}
+
+TEST(LoopTest, WorkThatThrowsIsLoggedAndTheRestIsDone) {
+    const support::LogLines lines;
+    Loop loop;
+    bool ran = false;
+    loop.post([] { throw std::runtime_error("no memory"); });
+    loop.post([] { throw 1; });
+    loop.post([&] { ran = true; });
+    loop.stop();
+    loop.run();
+    EXPECT_TRUE(ran);
+    EXPECT_EQ(lines.count("CRNPD-SRV-007"), 2U);
+}
+
+TEST(LoopTest, NoExceptionPassesThroughLibevent) {
+    const support::LogLines lines;
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::pipe(ends.data()), 0);
+    const UniqueFd reader(ends[0]);
+    const UniqueFd writer(ends[1]);
+    Loop loop;
+    Timer timer(loop, [] { throw std::runtime_error("timer"); });
+    const SignalWatch signal(loop, SIGUSR1, [&] {
+        EXPECT_EQ(::write(writer.fd(), "x", 1), 1);
+        throw std::runtime_error("signal");
+    });
+    FdWatch watch(loop, reader.fd(), [&] {
+        watch.pause();
+        loop.stop();
+        throw std::runtime_error("descriptor");
+    });
+    ASSERT_TRUE(watch.resume());
+    timer.startOnce(0ms);
+    Timer later(loop, [] { std::raise(SIGUSR1); });
+    later.startOnce(1ms);
+    loop.run();
+    EXPECT_EQ(lines.count("CRNPD-SRV-007"), 3U);
 }
 
 TEST(TimerTest, RepeatsUntilItIsCancelled) {
@@ -104,7 +145,7 @@ TEST(FdWatchTest, TellsThatBytesAreThereAndIsSilentWhilePaused) {
         watch->pause();
         loop.post([&] { loop.stop(); });
     });
-    watch->resume();
+    ASSERT_TRUE(watch->resume());
     ASSERT_EQ(::write(writer.fd(), "x", 1), 1);
     loop.run();
     EXPECT_EQ(times, 1) << "the byte is still there, but the watch is paused";

@@ -1,0 +1,59 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Where this server keeps its registrations, with the election that goes with it: the one place that knows
+// which kinds there are.
+//
+// Threads    election() and copy() as their own headers say; openStore() is the failover thread's.
+// Errors     make() throws std::runtime_error for what is missing at the start (a certificate that cannot be
+//            read).
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/result.h"
+#include "server/config/settings.h"
+#include "server/store/election.h"
+#include "server/store/registration_store.h"
+
+namespace crnpd {
+
+class Backend {
+public:
+    // What a standby holds ready for a takeover.
+    struct Copy {
+        BatchId revision = 0;
+        std::size_t clients = 0;
+    };
+
+    Backend() = default;
+    virtual ~Backend() = default;
+    Backend(const Backend&) = delete;
+    Backend& operator=(const Backend&) = delete;
+
+    [[nodiscard]] static std::unique_ptr<Backend> make(const config::Settings& settings);
+
+    [[nodiscard]] virtual store::Election& election() noexcept = 0;
+    // One at a time, and none when the backend goes.
+    [[nodiscard]] virtual std::unique_ptr<store::RegistrationStore> openStore(store::Term term) = 0;
+    // How long an outcome that is unknown is looked for.
+    [[nodiscard]] virtual std::chrono::milliseconds commitLimit() const noexcept = 0;
+    // Nothing where a standby holds no copy.
+    [[nodiscard]] virtual std::optional<Copy> copy() const { return std::nullopt; }
+    // For messages: "/var/lib/crnpd/registrations.db", "etcd, /crnpd".
+    [[nodiscard]] virtual const std::string& name() const noexcept = 0;
+};
+
+// Where the id of the lease lies while this server leads, for whoever cleans up after it (ExecStopPost= in
+// the unit).
+[[nodiscard]] std::filesystem::path leaseFile(const config::Settings& settings);
+
+// Has the lease of a server that has died revoked, so that another is elected at once. Nothing to do is no
+// error.
+[[nodiscard]] Result<void> revokeLease(const config::Settings& settings);
+
+}  // namespace crnpd

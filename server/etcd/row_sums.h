@@ -1,0 +1,63 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What each row adds to the sum of all of them, so that the sum can follow every change without reading a row
+// again; and what a change of records means in keys and values.
+//
+// Threads    One.
+// Errors     stage() and add() may run out of memory and then have changed nothing that shows; adopt() and
+//            drop() cannot fail.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "common/record.h"
+#include "server/etcd/key_value.h"
+#include "server/etcd/keys.h"
+
+namespace crnpd::etcd {
+
+[[nodiscard]] RecordId idOf(const Change& change) noexcept;
+[[nodiscard]] const CallbackAddress& clientOf(const Change& change) noexcept;
+
+class RowSums {
+public:
+    // Changes on their way into the store.
+    struct Staged {
+        std::vector<Operation> operations;
+        Sum sum;  // of all rows once they are there
+        std::vector<std::pair<RecordId, std::optional<std::uint64_t>>> digests;
+    };
+
+    explicit RowSums(Keys keys) : keys_(std::move(keys)) {}
+
+    // A row that is in the store. False: another one has that id.
+    [[nodiscard]] bool add(const Change& row, const std::string& key, const std::string& value);
+    [[nodiscard]] const Sum& sum() const noexcept { return sum_; }
+
+    // Nothing else may be staged before adopt() or drop().
+    [[nodiscard]] Staged stage(std::span<const Change> changes);
+    void adopt(const Staged& staged) noexcept;
+    void drop(const Staged& staged) noexcept;
+
+private:
+    // Without a digest: on its way, so that adopt() needs no memory.
+    using Digests = std::unordered_map<RecordId, std::optional<std::uint64_t>>;
+
+    [[nodiscard]] std::string keyOf(const Change& change) const;
+    void stage(const Change& change, Staged& staged);
+
+    Keys keys_;
+    Digests digests_;
+    // Of rows whose key is not the one of their address on this node: their interface is not here.
+    std::unordered_map<RecordId, std::string> strangeKeys_;
+    Sum sum_;
+};
+
+}  // namespace crnpd::etcd
