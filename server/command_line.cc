@@ -19,6 +19,11 @@ std::variant<Arguments, int> parseArguments(int argc, char** argv) {
                  "check the settings, say what is wrong and end (exit code 0 or 1)");
     app.add_flag("--print-config", arguments.print,
                  "print the settings in force with their defaults and end");
+    app.add_flag(
+        "--revoke-lease", arguments.revokeLease,
+        "let another server take over at once from one on this host that has died, by having its lease in "
+        "etcd revoked, and end; for ExecStopPost= of the systemd unit. Does nothing where no lease is left "
+        "over, or with another kind of store");
     app.set_version_flag("--version", "crnpd " + std::string(version));
     app.footer(
         "Signals: SIGHUP reads the settings again, SIGTERM and SIGINT end the server in good order.\n"

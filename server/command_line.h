@@ -19,6 +19,7 @@ struct Arguments {
     std::string config = "/etc/crnpd/crnpd.toml";
     bool check = false;
     bool print = false;
+    bool revokeLease = false;
 };
 
 // Or the exit code, when all was said: --help, --version, or what is wrong with the command line.

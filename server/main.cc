@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "server/backend.h"
 #include "server/command_line.h"
 #include "server/config/load.h"
 #include "server/server.h"
@@ -22,6 +23,15 @@ int tellProblems(const std::vector<config::Problem>& problems) {
     return exit_code::failed;
 }
 
+// Best effort: without it another server takes over when the lease has run out.
+int revoke(const config::Settings& settings) {
+    const auto revoked = revokeLease(settings);
+    if (revoked) return exit_code::ok;
+    std::cerr << "crnpd: the lease was not revoked, so another server takes over only when it has run out: "
+              << revoked.error().text << '\n';
+    return exit_code::failed;
+}
+
 int run(const Arguments& arguments) {
     const auto loaded = config::loadSettings(arguments.config);
     if (!loaded) return tellProblems(loaded.problems());
@@ -29,6 +39,10 @@ int run(const Arguments& arguments) {
         std::cout << config::printSettings(loaded.settings());
         return exit_code::ok;
     }
+    // A peer or a log reader that goes away is an error of one write, not the end of the process.
+    std::signal(SIGPIPE, SIG_IGN);
+    // Before the look at the machine: whatever is missing now, the lease is to go.
+    if (arguments.revokeLease) return revoke(loaded.settings());
     if (const auto problems = config::checkEnvironment(loaded.settings(), loaded.origin());
         !problems.empty()) {
         return tellProblems(problems);
@@ -37,8 +51,6 @@ int run(const Arguments& arguments) {
         std::cout << arguments.config << ": no mistakes found\n";
         return exit_code::ok;
     }
-    // A peer or a log reader that goes away is an error of one write, not the end of the process.
-    std::signal(SIGPIPE, SIG_IGN);
     return Server(arguments.config, loaded.settings()).run();
 }
 
