@@ -239,10 +239,13 @@ Result<void> ServerOperations::restore(Snapshot rows, const std::function<void()
     if (filled) return filled;
     const auto& why = filled.error();
     const bool isCertain = why.code == ErrorCode::noSpace || why.code == ErrorCode::busy;
-    return Error{why.code, isCertain ? "nothing was changed: " + why.text
-                                     : why.text +
-                                           "; look with crnpctl status whether the clients are there, on "
-                                           "the server that is active now"};
+    // Busy is also a store that is locked, or clients that came meanwhile: not a matter of the role.
+    const bool leads = failover_.role().role == failover::Role::active;
+    return Error{leads ? ErrorCode::io : why.code,
+                 isCertain ? "nothing was changed: " + why.text
+                           : why.text +
+                                 "; look with crnpctl status whether the clients are there, on the "
+                                 "server that is active now"};
 }
 
 }  // namespace crnpd
