@@ -376,6 +376,28 @@ inline constexpr Message<Count, Count> copyOutOfStep{
     {"ROWS", "REVISION"},
     "It is read anew, and a takeover would have noticed. Report it, with the version of etcd."};
 
+inline constexpr Message<Count, Count> restored{
+    "CRNPD-CTL-006",
+    level::warn,
+    "an operator restored a dump: {} clients and {} removals",
+    {"CLIENTS", "REMOVALS"},
+    "Somebody ran crnpctl restore into a store without clients. All of it is durable."};
+
+inline constexpr Message<Text> restoreRefused{
+    "CRNPD-CTL-007",
+    level::warn,
+    "a dump that an operator wanted to restore was refused: {}",
+    {"REASON"},
+    "crnpctl restore has said the same. Unless the reason says otherwise nothing was changed."};
+
+inline constexpr Message<Text> dumpFailed{"CRNPD-CTL-008",
+                                          level::err,
+                                          "a dump that an operator asked for could not be made: {}",
+                                          {"REASON"},
+                                          "crnpctl dump has said that its output is no dump. What is in "
+                                          "memory cannot be what was stored: restart the "
+                                          "server, which reads and checks the store, and report it."};
+
 // --- the log itself ---------------------------------------------------------------------------------
 
 inline constexpr Message<Text, Count> flood{"CRNPD-LOG-001",
@@ -464,6 +486,9 @@ inline auto all() {
         describe(copyReadAnew),
         describe(copyVerified),
         describe(copyOutOfStep),
+        describe(restored),
+        describe(restoreRefused),
+        describe(dumpFailed),
         describe(flood),
         describe(linesLost),
         describe(logNotReopened)};

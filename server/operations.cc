@@ -16,6 +16,42 @@ namespace {
 // Clients looked up at a time, so that a long list keeps nobody's registration waiting.
 constexpr std::size_t lookedUpAtOnce = 10000;
 
+// Between two signs of life while a restore is written.
+constexpr std::chrono::seconds signOfLife{1};
+
+Error tooMuch(const std::string& what) {
+    return {ErrorCode::invalidArgument, "nothing was changed: " + what + "; raise it and restore again"};
+}
+
+// The rules that a client's own message would have met.
+Result<void> checkLimits(const Snapshot& rows, const config::Settings& settings) {
+    if (rows.clients.size() > settings.maxClients) {
+        return tooMuch(fmt::format("the dump has {} clients, and max_clients is {}", rows.clients.size(),
+                                   settings.maxClients));
+    }
+    const auto& limits = settings.limits;
+    for (const auto& client : rows.clients) {
+        if (const auto count = countRegistrations(client.registrations);
+            count > limits.registrationsPerClient) {
+            return tooMuch(fmt::format("{} has {} registrations, and limits.registrations_per_client is {}",
+                                       client.client.text(), count, limits.registrationsPerClient));
+        }
+        if (client.registrations.size() > limits.messageBytes) {
+            return tooMuch(
+                fmt::format("the registrations of {} take {} bytes, and limits.message_bytes is {}",
+                            client.client.text(), client.registrations.size(), limits.messageBytes));
+        }
+    }
+    return {};
+}
+
+Error notEmpty(std::size_t clients) {
+    return {ErrorCode::io,
+            fmt::format("nothing was changed: {} {} registered here, and a restore needs a store without "
+                        "clients: another store.path or store.etcd.prefix, or crnpctl client remove for each",
+                        clients, clients == 1 ? "client is" : "clients are")};
+}
+
 }  // namespace
 
 Error ServerOperations::notActive() const {
@@ -167,6 +203,49 @@ control::AccessAnswer ServerOperations::access(const IpAddress& address) {
     if (verdict.network != nullptr) answer.network = verdict.network->text();
     answer.text = verdict.text();
     return answer;
+}
+
+Result<control::Dump> ServerOperations::dump() {
+    auto rows = ask([](const commit::View& view) {
+        auto all = view.registry.snapshot();
+        all.head = view.head;
+        return all;
+    });
+    if (!rows) return rows.error();
+    return control::Dump{std::move(*rows), clock_.wall()};
+}
+
+Result<void> ServerOperations::mayRestore() {
+    const auto clients = ask([](const commit::View& view) { return view.registry.clients(); });
+    if (!clients) return clients.error();
+    if (*clients > 0) return notEmpty(*clients);
+    return {};
+}
+
+Result<void> ServerOperations::restore(Snapshot rows, const std::function<void()>& stillWorking) {
+    if (auto fits = checkLimits(rows, *state_.settings()); !fits) return fits;
+    if (auto may = mayRestore(); !may) return may;
+    const auto serving = state_.serving();
+    auto answer = std::make_shared<std::promise<Result<void>>>();
+    auto future = answer->get_future();
+    if (!serving || !serving->committer().fill(std::move(rows), [answer](const Result<void>& filled) {
+            answer->set_value(filled);
+        })) {
+        return notActive();
+    }
+    while (future.wait_for(signOfLife) != std::future_status::ready)
+        stillWorking();
+    auto filled = future.get();
+    if (filled) return filled;
+    const auto& why = filled.error();
+    const bool isCertain = why.code == ErrorCode::noSpace || why.code == ErrorCode::busy;
+    // Busy is also a store that is locked, or clients that came meanwhile: not a matter of the role.
+    const bool leads = failover_.role().role == failover::Role::active;
+    return Error{leads ? ErrorCode::io : why.code,
+                 isCertain ? "nothing was changed: " + why.text
+                           : why.text +
+                                 "; look with crnpctl status whether the clients are there, on the "
+                                 "server that is active now"};
 }
 
 }  // namespace crnpd

@@ -76,6 +76,9 @@ public:
     Result<control::ClientDetails> client(const CallbackAddress& address) override;
     Result<Reply> remove(const CallbackAddress& address) override;
     control::AccessAnswer access(const IpAddress& address) override;
+    Result<control::Dump> dump() override;
+    Result<void> mayRestore() override;
+    Result<void> restore(Snapshot rows, const std::function<void()>& stillWorking) override;
 
     [[nodiscard]] std::chrono::seconds uptime() const;
 

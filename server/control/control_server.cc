@@ -18,6 +18,7 @@
 
 #include "common/messages.h"
 #include "server/control/dispatch.h"
+#include "server/control/line_reader.h"
 
 namespace crnpd::control {
 namespace {
@@ -61,19 +62,6 @@ void limitWaiting(int fd) {
     const timeval time{ControlServer::patience.count(), 0};
     ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
     ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time);
-}
-
-// The first line, without its end. Empty where none came in time.
-std::string readRequest(int fd) {
-    std::string request;
-    std::array<char, 4096> buffer{};
-    while (request.size() < ControlServer::longestRequest) {
-        const auto length = ::recv(fd, buffer.data(), buffer.size(), 0);
-        if (length <= 0) return request;
-        request.append(buffer.data(), static_cast<std::size_t>(length));
-        if (const auto end = request.find('\n'); end != std::string::npos) return request.substr(0, end);
-    }
-    return {};
 }
 
 bool writeAll(int fd, std::string_view text) {
@@ -178,10 +166,11 @@ void ControlServer::begin(UniqueFd fd) {
 void ControlServer::converse(Conversation& conversation) {
     const int fd = conversation.fd.fd();
     try {
-        const auto request = readRequest(fd);
-        if (!request.empty()) {
-            dispatch(request, operations_,
-                     [fd](const std::string& line) { return writeAll(fd, line + '\n'); });
+        LineReader lines(fd);
+        if (const auto request = lines.next(longestRequest); request && !request->empty()) {
+            dispatch(*request, operations_,
+                     {[fd](const std::string& line) { return writeAll(fd, line + '\n'); },
+                      [&lines] { return lines.next(longestLine); }});
         }
     } catch (const std::exception& fault) {
         log(msg::controlClosed, fault.what());

@@ -28,6 +28,8 @@ class ControlServer {
 public:
     static constexpr std::size_t mostConversations = 16;
     static constexpr std::size_t longestRequest = 65536;
+    // Of what may follow a request: a client with as many registrations as one message can carry.
+    static constexpr std::size_t longestLine = 256U << 20U;
     // How long a peer may leave us waiting for its request, or its buffer full.
     static constexpr std::chrono::seconds patience{10};
     // Out of descriptors: how long those who connect wait before the next attempt.

@@ -5,37 +5,16 @@
 #include <array>
 #include <utility>
 
-#include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "common/dump/events_json.h"
 #include "common/messages.h"
 #include "common/version.h"
+#include "server/control/dump_requests.h"
+#include "server/control/json_line.h"
 
 namespace crnpd::control {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-std::string line(const Json& json) {
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-std::string_view codeOf(ErrorCode code) {
-    switch (code) {
-        case ErrorCode::notFound:
-            return "NOT_FOUND";
-        case ErrorCode::busy:
-            return "STANDBY";
-        case ErrorCode::invalidArgument:
-            return "INVALID";
-        default:
-            return "FAIL";
-    }
-}
-
-Json refusal(const Error& error) {
-    return {{"ok", false}, {"error", error.text}, {"code", codeOf(error.code)}};
-}
 
 Json invalid(const std::string& text) {
     return refusal({ErrorCode::invalidArgument, text});
@@ -47,7 +26,7 @@ std::string argument(const Json& request, const char* name) {
     return found != request.end() && found->is_string() ? found->get<std::string>() : std::string{};
 }
 
-void status(const Json&, Operations& operations, const WriteLine& write) {
+void status(const Json&, Operations& operations, const Peer& peer) {
     const auto now = operations.status();
     Json json{{"ok", true},
               {"version", version},
@@ -67,127 +46,125 @@ void status(const Json&, Operations& operations, const WriteLine& write) {
               {"replies", Json::object()}};
     for (const auto& [code, count] : now.replies)
         json["replies"][code] = count;
-    write(line(json));
+    peer.write(line(json));
 }
 
-void role(const Json&, Operations& operations, const WriteLine& write) {
+void role(const Json&, Operations& operations, const Peer& peer) {
     const auto now = operations.role();
-    write(line({{"ok", true},
-                {"role", now.role},
-                {"reason", now.reason},
-                {"term", now.term},
-                {"leader", now.leader},
-                {"why", now.why}}));
+    peer.write(line({{"ok", true},
+                     {"role", now.role},
+                     {"reason", now.reason},
+                     {"term", now.term},
+                     {"leader", now.leader},
+                     {"why", now.why}}));
 }
 
-void stepDown(const Json&, Operations& operations, const WriteLine& write) {
+void stepDown(const Json&, Operations& operations, const Peer& peer) {
     const auto begun = operations.stepDown();
     if (!begun) {
-        write(line(refusal(begun.error())));
+        peer.write(line(refusal(begun.error())));
         return;
     }
-    write(line({{"ok", true}}));
+    peer.write(line({{"ok", true}}));
 }
 
-void clients(const Json&, Operations& operations, const WriteLine& write) {
+void clients(const Json&, Operations& operations, const Peer& peer) {
     const auto all = operations.clients();
     if (!all) {
-        write(line(refusal(all.error())));
+        peer.write(line(refusal(all.error())));
         return;
     }
-    if (!write(line({{"ok", true}}))) return;
+    if (!peer.write(line({{"ok", true}}))) return;
     for (const auto& [client, registrations] : *all) {
-        if (!write(line({{"client", client.text()}, {"registrations", registrations}}))) return;
+        if (!peer.write(line({{"client", client.text()}, {"registrations", registrations}}))) return;
     }
-    write(line({{"end", true}, {"clients", all->size()}}));
+    peer.write(line({{"end", true}, {"clients", all->size()}}));
 }
 
-Json eventsJson(const std::vector<EventRegistration>& events) {
-    Json list = Json::array();
-    for (const auto& event : events) {
-        Json pairs = Json::array();
-        for (const auto& pair : event.pairs)
-            pairs.push_back({{"name", pair.name}, {"values", pair.values}});
-        list.push_back({{"class", event.eventClass},
-                        {"subclass", event.subclass ? Json(*event.subclass) : Json(nullptr)},
-                        {"pairs", std::move(pairs)}});
-    }
-    return list;
-}
-
-void clientShow(const Json& request, Operations& operations, const WriteLine& write) {
+void clientShow(const Json& request, Operations& operations, const Peer& peer) {
     const auto address = CallbackAddress::parse(argument(request, "client"));
     const auto details = address ? operations.client(*address) : Result<ClientDetails>(address.error());
     if (!details) {
-        write(line(refusal(details.error())));
+        peer.write(line(refusal(details.error())));
         return;
     }
-    write(line({{"ok", true},
-                {"client", details->client.text()},
-                {"id", details->id},
-                {"events", eventsJson(details->events)}}));
+    peer.write(line({{"ok", true},
+                     {"client", details->client.text()},
+                     {"id", details->id},
+                     {"events", dump::eventsJson(details->events)}}));
 }
 
-void clientRemove(const Json& request, Operations& operations, const WriteLine& write) {
+void clientRemove(const Json& request, Operations& operations, const Peer& peer) {
     const auto address = CallbackAddress::parse(argument(request, "client"));
     if (!address) {
-        write(line(refusal(address.error())));
+        peer.write(line(refusal(address.error())));
         return;
     }
     const auto reply = operations.remove(*address);
     if (!reply) {
-        write(line(refusal(reply.error())));
+        peer.write(line(refusal(reply.error())));
         return;
     }
     log(msg::removedByOperator, address->text(), name(reply->code));
     if (reply->code == StatusCode::ok) {
-        write(line({{"ok", true}, {"text", reply->text}}));
+        peer.write(line({{"ok", true}, {"text", reply->text}}));
     } else {
-        write(line({{"ok", false}, {"error", reply->text}, {"code", name(reply->code)}}));
+        peer.write(line({{"ok", false}, {"error", reply->text}, {"code", name(reply->code)}}));
     }
 }
 
-void accessTest(const Json& request, Operations& operations, const WriteLine& write) {
+void accessTest(const Json& request, Operations& operations, const Peer& peer) {
     const auto address = IpAddress::parse(argument(request, "address"));
     if (!address) {
-        write(line(refusal(address.error())));
+        peer.write(line(refusal(address.error())));
         return;
     }
     const auto answer = operations.access(*address);
-    write(line({{"ok", true},
-                {"address", address->text()},
-                {"allowed", answer.allowed},
-                {"list", answer.list},
-                {"entry", answer.entry},
-                {"network", answer.network},
-                {"text", answer.text}}));
+    peer.write(line({{"ok", true},
+                     {"address", address->text()},
+                     {"allowed", answer.allowed},
+                     {"list", answer.list},
+                     {"entry", answer.entry},
+                     {"network", answer.network},
+                     {"text", answer.text}}));
 }
 
-using Verb = void (*)(const Json&, Operations&, const WriteLine&);
-constexpr std::array<std::pair<std::string_view, Verb>, 7> verbs{{{"status", status},
+void dumpAll(const Json&, Operations& operations, const Peer& peer) {
+    sendDump(operations, peer);
+}
+
+void restore(const Json&, Operations& operations, const Peer& peer) {
+    takeDump(operations, peer);
+}
+
+using Verb = void (*)(const Json&, Operations&, const Peer&);
+constexpr std::array<std::pair<std::string_view, Verb>, 9> verbs{{{"status", status},
                                                                   {"role", role},
                                                                   {"step-down", stepDown},
                                                                   {"clients", clients},
                                                                   {"client-show", clientShow},
                                                                   {"client-remove", clientRemove},
-                                                                  {"access-test", accessTest}}};
+                                                                  {"access-test", accessTest},
+                                                                  {"dump", dumpAll},
+                                                                  {"restore", restore}}};
 
 }  // namespace
 
-void dispatch(std::string_view request, Operations& operations, const WriteLine& write) {
+void dispatch(std::string_view request, Operations& operations, const Peer& peer) {
     const auto json = Json::parse(request, nullptr, false);
     if (!json.is_object()) {
-        write(line(invalid("a request is one line with a JSON object, such as {\"request\":\"status\"}")));
+        peer.write(
+            line(invalid("a request is one line with a JSON object, such as {\"request\":\"status\"}")));
         return;
     }
     const auto wanted = argument(json, "request");
     for (const auto& [name, verb] : verbs) {
-        if (name == wanted) return verb(json, operations, write);
+        if (name == wanted) return verb(json, operations, peer);
     }
     std::string known;
     for (const auto& [name, verb] : verbs)
         known += (known.empty() ? "" : ", ") + std::string(name);
-    write(line(invalid("\"" + wanted + "\" is no request; there are " + known)));
+    peer.write(line(invalid("\"" + wanted + "\" is no request; there are " + known)));
 }
 
 }  // namespace crnpd::control

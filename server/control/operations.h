@@ -7,12 +7,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "common/address.h"
 #include "common/message.h"
+#include "common/record.h"
 #include "common/result.h"
 
 namespace crnpd::control {
@@ -57,6 +59,11 @@ struct AccessAnswer {
     std::string text;     // the same in words
 };
 
+struct Dump {
+    Snapshot rows;
+    WallTime made{};
+};
+
 // Errors: notFound, busy (not the active server), io (the committer does not answer in time).
 class Operations {
 public:
@@ -72,6 +79,14 @@ public:
     // The reply that the client's own REMOVE_CLIENT would have got.
     virtual Result<Reply> remove(const CallbackAddress& address) = 0;
     virtual AccessAnswer access(const IpAddress& address) = 0;
+    // Everything that is known, as of one revision.
+    virtual Result<Dump> dump() = 0;
+    // Whether a restore can begin. io: clients are registered here.
+    virtual Result<void> mayRestore() = 0;
+    // Puts `rows`, which are unique by address and by id, into a store without clients: all or nothing, and
+    // durable when it returns. Takes as long as it takes, and calls `stillWorking` now and then meanwhile.
+    // invalidArgument: the settings do not allow as much.
+    virtual Result<void> restore(Snapshot rows, const std::function<void()>& stillWorking) = 0;
 };
 
 }  // namespace crnpd::control

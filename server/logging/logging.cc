@@ -33,10 +33,10 @@ Logging::Logging(const Clock& clock, const Options& options, OpenTarget openTarg
             fmt::format("the log file {} cannot be opened: {}", options.file.string(), opened.error().text));
     }
     sink_ = std::make_shared<TargetSink>(clock, *opened);
-    auto logger = std::make_shared<spdlog::async_logger>("crnpd", sink_, pool_,
-                                                         spdlog::async_overflow_policy::overrun_oldest);
-    logger->set_level(options.level);
-    spdlog::set_default_logger(std::move(logger));
+    logger_ = std::make_shared<spdlog::async_logger>("crnpd", sink_, pool_,
+                                                     spdlog::async_overflow_policy::overrun_oldest);
+    logger_->set_level(options.level);
+    spdlog::set_default_logger(logger_);
 }
 
 Logging::~Logging() {

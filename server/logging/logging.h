@@ -19,9 +19,12 @@
 #include "common/log.h"
 #include "common/result.h"
 
-namespace spdlog::details {
+namespace spdlog {
+class logger;
+namespace details {
 class thread_pool;
 }
+}  // namespace spdlog
 
 namespace crnpd::logging {
 
@@ -63,6 +66,7 @@ private:
     const OpenTarget openTarget_;
     std::shared_ptr<TargetSink> sink_;
     std::shared_ptr<spdlog::details::thread_pool> pool_;
+    std::shared_ptr<spdlog::logger> logger_;  // ours to the end, so that no line in the queue takes it along
     std::uint64_t overrunsTold_ = 0;
 };
 

@@ -48,6 +48,20 @@ std::vector<CallbackAddress> Registry::clientAddresses() const {
     return addresses;
 }
 
+Snapshot Registry::snapshot() const {
+    Snapshot all;
+    all.clients.reserve(clients());
+    all.removals.reserve(removals());
+    for (const auto& [address, entry] : entries_) {
+        if (entry.isClient()) {
+            all.clients.push_back({entry.id, address, entry.registrations});
+        } else {
+            all.removals.push_back({entry.id, address, *entry.removedAt});
+        }
+    }
+    return all;
+}
+
 std::vector<Change> Registry::forgettingAll() const {
     std::vector<Change> changes;
     changes.reserve(entries_.size());

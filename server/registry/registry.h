@@ -76,6 +76,8 @@ public:
     [[nodiscard]] const Entry* client(const CallbackAddress& address) const;
     // Sorted. For listings, which then ask for one client after the other.
     [[nodiscard]] std::vector<CallbackAddress> clientAddresses() const;
+    // Everything that is known, in no order and without the head. Takes 0.3 s for a million clients.
+    [[nodiscard]] Snapshot snapshot() const;
     // What takes everything that is known away again.
     [[nodiscard]] std::vector<Change> forgettingAll() const;
 

@@ -20,6 +20,7 @@ WRAPPED = {
     r"xercesc/.*": {"common/xml"},
     r"sqlite3\.h": {"server/store"},
     r"toml\+\+/.*|toml\.hpp": {"server/config"},
+    r"openssl/.*": {"common/dump"},
     r"systemd/sd-daemon\.h": {"server/service"},
     r"systemd/sd-journal\.h": {"server/logging"},
     r"systemd/.*": {"server/service", "server/logging"},

@@ -324,6 +324,13 @@ class CommandLine(unittest.TestCase):
                 self.assertEqual((run.returncode, run.stdout), (2, ""))
                 self.assertTrue(run.stderr)
 
+    def test_revoking_a_lease_where_there_is_none_is_no_error(self):
+        run = self.run_it("--config", str(self.server.config), "--revoke-lease")
+        self.assertEqual((run.returncode, run.stdout, run.stderr), (0, "", ""))
+        self.assertFalse(self.server.store.exists())
+        self.server.config.write_text("max_clients = 0\n", encoding="utf-8")
+        self.assertEqual(self.run_it("--config", str(self.server.config), "--revoke-lease").returncode, 1)
+
     def test_check_config_is_content_with_a_good_file(self):
         run = self.run_it("--config", str(self.server.config), "--check-config")
         self.assertEqual((run.returncode, run.stderr), (0, ""))

@@ -54,6 +54,7 @@ public:
         addStatusAndClients();
         addClient();
         addAccess();
+        addDumpAndRestore();
     }
 
     std::variant<Command, Saying> parse(std::vector<std::string> arguments) {
@@ -204,6 +205,23 @@ private:
         addParsed(*test, "ADDRESS", tested_, IpAddress::parse, "The client's IP address")
             ->required()
             ->type_name("");
+    }
+
+    void addDumpAndRestore() {
+        auto* const dump = addControlCommand(
+            app_, "dump", "Write all registrations as lines of JSON with a checksum", [this] {
+                return DumpCommand{control_, file_};
+            });
+        dump->add_option("--output", file_,
+                         "The file to write, as FILE.new until it is whole; the standard output if not given")
+            ->type_name("FILE");
+        dump->footer(dumpHelp() + "\n" + controlExitStatusHelp());
+        auto* const restore = addControlCommand(
+            app_, "restore", "Put the registrations of a dump into a store without clients", [this] {
+                return RestoreCommand{control_, file_};
+            });
+        restore->add_option("FILE", file_, "The dump; - is the standard input")->required()->type_name("");
+        restore->footer(restoreHelp() + "\n" + controlExitStatusHelp());
     }
 
     static Result<std::optional<IpAddress>> parseSource(std::string_view text) {

@@ -82,8 +82,19 @@ struct AccessTestCommand {
     IpAddress address;
 };
 
+struct DumpCommand {
+    ControlOptions options;
+    std::string output;  // empty is the standard output
+};
+
+struct RestoreCommand {
+    ControlOptions options;
+    std::string file;  // "-" is the standard input
+};
+
 using Command = std::variant<RegistrationCommand, SendCommand, StatusCommand, RoleCommand, StepDownCommand,
-                             ClientsCommand, ClientShowCommand, ClientRemoveCommand, AccessTestCommand>;
+                             ClientsCommand, ClientShowCommand, ClientRemoveCommand, AccessTestCommand,
+                             DumpCommand, RestoreCommand>;
 
 // What a command needs of the process it runs in; a test has its own.
 struct Process {

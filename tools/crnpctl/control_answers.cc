@@ -112,6 +112,12 @@ std::string roleRequest() {
 std::string stepDownRequest() {
     return requestOf({{"request", "step-down"}});
 }
+std::string dumpRequest() {
+    return requestOf({{"request", "dump"}});
+}
+std::string restoreRequest() {
+    return requestOf({{"request", "restore"}});
+}
 std::string clientsRequest() {
     return requestOf({{"request", "clients"}});
 }
@@ -158,6 +164,14 @@ Result<ClientDetails> readClientDetails(std::string_view line) {
         for (const auto& entry : needed<std::vector<json>>(answer, "events"))
             details.events.push_back(eventIn(entry));
         return details;
+    });
+}
+
+Result<std::optional<Restored>> readRestored(std::string_view line) {
+    return read(line, [](const json& answer) -> std::optional<Restored> {
+        if (field<bool>(answer, "working")) return std::nullopt;
+        needsOk(answer);
+        return Restored{needed<std::int64_t>(answer, "clients"), needed<std::int64_t>(answer, "removals")};
     });
 }
 

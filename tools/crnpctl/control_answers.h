@@ -28,6 +28,8 @@ namespace crnpd::crnpctl {
 [[nodiscard]] std::string roleRequest();
 [[nodiscard]] std::string stepDownRequest();
 [[nodiscard]] std::string clientsRequest();
+[[nodiscard]] std::string dumpRequest();
+[[nodiscard]] std::string restoreRequest();
 [[nodiscard]] std::string clientShowRequest(const CallbackAddress& client);
 [[nodiscard]] std::string clientRemoveRequest(const CallbackAddress& client);
 [[nodiscard]] std::string accessTestRequest(const IpAddress& address);
@@ -72,6 +74,11 @@ struct ClientDetails {
     std::vector<EventRegistration> events;
 };
 
+struct Restored {
+    std::int64_t clients = 0;
+    std::int64_t removals = 0;
+};
+
 struct AccessVerdict {
     std::string address;
     bool allowed = false;
@@ -87,6 +94,8 @@ struct AccessVerdict {
 [[nodiscard]] Result<ServerStatus> readStatus(std::string_view line);
 [[nodiscard]] Result<std::variant<ClientLine, EndLine>> readClientsLine(std::string_view line);
 [[nodiscard]] Result<ClientDetails> readClientDetails(std::string_view line);
+// Nothing while the server is still at work.
+[[nodiscard]] Result<std::optional<Restored>> readRestored(std::string_view line);
 [[nodiscard]] Result<AccessVerdict> readAccessVerdict(std::string_view line);
 
 }  // namespace crnpd::crnpctl

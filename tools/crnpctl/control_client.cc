@@ -86,6 +86,10 @@ Result<ControlClient> ControlClient::ask(const ControlOptions& options, std::str
     return ControlClient(std::move(socket), path);
 }
 
+bool ControlClient::send(std::string_view bytes) {
+    return sendAll(socket_.fd(), bytes);
+}
+
 // More bytes for the buffer; false when there are no more.
 bool ControlClient::read() {
     while (!atEnd_) {

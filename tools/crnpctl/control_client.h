@@ -34,6 +34,9 @@ public:
     // Connects and sends `request`, a line without its line feed.
     static Result<ControlClient> ask(const ControlOptions& options, std::string_view request);
 
+    // Sends what follows a request. False: the server reads no more; its answer says why.
+    [[nodiscard]] bool send(std::string_view bytes);
+
     // Takes the whole answer into memory, so that the server does not wait for whoever reads our output: it
     // would lose its patience with a pager. What goes wrong is told by nextLine(), behind the lines that
     // came.

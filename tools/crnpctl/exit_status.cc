@@ -19,7 +19,7 @@ struct Row {
 constexpr std::array<Row, 15> rows{{
     {ExitStatus::ok, "OK, or the control command was carried out"},
     {ExitStatus::failed, "no reply, no connection, or the control socket refused"},
-    {ExitStatus::usage, "the command line is wrong, or FILE cannot be read"},
+    {ExitStatus::usage, "the command line is wrong, or FILE cannot be read or is no whole dump"},
     {ExitStatus::notFound, "the server knows no such client (client show, client remove)"},
     {ExitStatus::retry, "RETRY"},
     {ExitStatus::lowResource, "LOW_RESOURCE"},

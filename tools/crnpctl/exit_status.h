@@ -14,7 +14,7 @@ namespace crnpd::crnpctl {
 enum class ExitStatus {
     ok = 0,
     failed = 1,    // no reply, no connection, or the control socket's refusal
-    usage = 2,     // the command line, or the file to send
+    usage = 2,     // the command line, or the file to send or restore
     notFound = 3,  // the control socket: there is no such client
     retry = 4,
     lowResource = 5,

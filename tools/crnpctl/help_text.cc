@@ -22,6 +22,8 @@ std::string examplesHelp() {
   crnpctl clients --json
   crnpctl client show 192.0.2.7:2001
   crnpctl access test 192.0.2.7
+  crnpctl dump --output registrations.dump
+  crnpctl restore registrations.dump
 
 Each command has its own --help.
 )";
@@ -70,6 +72,24 @@ std::string stepDownHelp() {
   The server answers what it has received, takes nothing new, and lets others be
   elected. The command waits for that, and then for whoever takes over. If nobody
   does within five seconds the server becomes active again, and the exit status is 1.
+)";
+}
+
+std::string dumpHelp() {
+    return R"(Dumps:
+  The active server writes what it has at one moment while it goes on serving. The
+  last line says that the dump is whole: `head -n -1 FILE | sha256sum` tells the
+  same checksum. A file that exists is replaced once the new one is whole; it is
+  readable by its owner alone.
+)";
+}
+
+std::string restoreHelp() {
+    return R"(Restoring:
+  The file is checked as a whole before anything is sent, and by the server once
+  more before anything is changed. The server must be active and have no clients.
+  All of the dump is restored or none of it, and it is durable when this command
+  says so.
 )";
 }
 

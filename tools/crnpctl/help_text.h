@@ -16,5 +16,7 @@ namespace crnpd::crnpctl {
 [[nodiscard]] std::string controlExitStatusHelp();
 [[nodiscard]] std::string roleExitStatusHelp();
 [[nodiscard]] std::string stepDownHelp();
+[[nodiscard]] std::string dumpHelp();
+[[nodiscard]] std::string restoreHelp();
 
 }  // namespace crnpd::crnpctl

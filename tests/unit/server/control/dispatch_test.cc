@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "common/dump/dump_writer.h"
 #include "tests/unit/server/control/scripted_operations.h"
 
 namespace crnpd::control {
@@ -16,12 +17,30 @@ class DispatchTest : public testing::Test {
 protected:
     std::vector<Json> ask(const std::string& request) {
         std::vector<Json> lines;
-        dispatch(request, operations, [&](const std::string& line) {
+        const auto write = [&](const std::string& line) {
             EXPECT_EQ(line.find('\n'), std::string::npos);
             lines.push_back(Json::parse(line));
             return lines.size() < mostLines;
-        });
+        };
+        const auto read = [&]() -> std::optional<std::string> {
+            if (sent.empty()) return std::nullopt;
+            auto line = sent.front();
+            sent.erase(sent.begin());
+            return line;
+        };
+        dispatch(request, operations, {write, read});
         return lines;
+    }
+    static std::vector<std::string> dumpOf(const Snapshot& rows) {
+        std::vector<std::string> lines;
+        EXPECT_TRUE(dump::write(rows, {"1", {}}, [&](const std::string& line) {
+            lines.push_back(line);
+            return true;
+        }));
+        return lines;
+    }
+    [[nodiscard]] Snapshot rows() const {
+        return {5, {{7, client, "0:"}}, {{8, {client.ip, 1}, WallTime{}}}};
     }
     Json refusal(const std::string& request) {
         const auto lines = ask(request);
@@ -31,6 +50,7 @@ protected:
 
     ScriptedOperations operations;
     std::size_t mostLines = 1000;
+    std::vector<std::string> sent;  // behind the request
     CallbackAddress client = SocketAddress::parse("192.0.2.1:2001").value();
 };
 
@@ -104,6 +124,60 @@ TEST_F(DispatchTest, AccessNamesTheEntryThatDecides) {
     EXPECT_EQ(json["allowed"], true);
     EXPECT_EQ(json["entry"], "LOCAL");
     EXPECT_EQ(json["network"], "192.0.2.0/24");
+}
+
+TEST_F(DispatchTest, ADumpComesWhole) {
+    operations.whole = Dump{rows(), {}};
+    const auto lines = ask(R"({"request":"dump"})");
+    ASSERT_EQ(lines.size(), 5U);
+    EXPECT_EQ(lines[0], (Json{{"ok", true}}));
+    EXPECT_EQ(lines[1]["revision"], 5);
+    EXPECT_EQ(lines[2]["client"], "192.0.2.1:2001");
+    EXPECT_EQ(lines[4]["rows"], 2);
+    operations.whole = Error{ErrorCode::busy, "not active"};
+    EXPECT_EQ(refusal(R"({"request":"dump"})")["code"], "STANDBY");
+}
+
+TEST_F(DispatchTest, ADumpThatCameWholeIsRestored) {
+    sent = dumpOf(rows());
+    const auto lines = ask(R"({"request":"restore"})");
+    ASSERT_EQ(lines.size(), 3U);
+    EXPECT_EQ(lines[0], (Json{{"ok", true}}));
+    EXPECT_EQ(lines[1], (Json{{"working", true}}));
+    EXPECT_EQ(lines[2], (Json{{"ok", true}, {"clients", 1}, {"removals", 1}}));
+    ASSERT_TRUE(operations.restored);
+    EXPECT_EQ(operations.restored->clients, rows().clients);
+    EXPECT_EQ(operations.restored->removals, rows().removals);
+}
+
+TEST_F(DispatchTest, ADumpThatIsCutOrDamagedChangesNothing) {
+    const auto whole = dumpOf(rows());
+    for (std::size_t count = 0; count < whole.size(); ++count) {
+        sent.assign(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(count));
+        const auto lines = ask(R"({"request":"restore"})");
+        EXPECT_EQ(lines.at(1)["ok"], false);
+        EXPECT_EQ(lines.at(1)["code"], "INVALID");
+    }
+    sent = whole;
+    sent[1].replace(sent[1].find("2001"), 4, "2002");
+    EXPECT_TRUE(ask(R"({"request":"restore"})")
+                    .at(1)["error"]
+                    .get<std::string>()
+                    .starts_with("nothing was changed: "));
+    EXPECT_FALSE(operations.restored);
+}
+
+TEST_F(DispatchTest, ARestoreThatCannotBeginIsRefusedBeforeTheDumpIsRead) {
+    operations.may = Error{ErrorCode::io, "3 clients are registered here"};
+    sent = dumpOf(rows());
+    EXPECT_EQ(refusal(R"({"request":"restore"})")["error"], "3 clients are registered here");
+    EXPECT_EQ(sent.size(), 4U);
+}
+
+TEST_F(DispatchTest, ARestoreThatTheStoreRefusesIsTold) {
+    operations.fill = Error{ErrorCode::noSpace, "disk full"};
+    sent = dumpOf(rows());
+    EXPECT_EQ(ask(R"({"request":"restore"})").at(2)["error"], "disk full");
 }
 
 TEST_F(DispatchTest, WhatIsNoRequestIsRefusedWithAWordAboutWhatIs) {

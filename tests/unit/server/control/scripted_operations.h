@@ -4,6 +4,8 @@
 // A server that says what the test wants.
 #pragma once
 
+#include <optional>
+
 #include "server/control/operations.h"
 
 namespace crnpd::control {
@@ -15,6 +17,10 @@ struct ScriptedOperations final : Operations {
     Result<ClientDetails> details = Error{ErrorCode::notFound, "no client is registered there"};
     Result<Reply> removal = Reply{StatusCode::ok, "removed"};
     AccessAnswer verdict;
+    Result<Dump> whole = Dump{};
+    Result<void> may;
+    Result<void> fill;
+    std::optional<Snapshot> restored;
 
     RoleAnswer role() override { return now.role; }
     Status status() override { return now; }
@@ -23,6 +29,13 @@ struct ScriptedOperations final : Operations {
     Result<ClientDetails> client(const CallbackAddress&) override { return details; }
     Result<Reply> remove(const CallbackAddress&) override { return removal; }
     AccessAnswer access(const IpAddress&) override { return verdict; }
+    Result<Dump> dump() override { return whole; }
+    Result<void> mayRestore() override { return may; }
+    Result<void> restore(Snapshot rows, const std::function<void()>& stillWorking) override {
+        stillWorking();
+        if (fill) restored = std::move(rows);
+        return fill;
+    }
 };
 
 }  // namespace crnpd::control

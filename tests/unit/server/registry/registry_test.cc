@@ -303,6 +303,17 @@ TEST_F(RegistryTest, ALoadedSnapshotIsTheWholeState) {
     EXPECT_EQ(registry.client(client(3))->id, 9U) << "ids go on above the greatest one";
 }
 
+TEST_F(RegistryTest, ASnapshotIsEverythingThatIsKnown) {
+    Snapshot snapshot;
+    snapshot.clients = {{7, client(1), encodeRegistrations(Events{event("A")})}};
+    snapshot.removals = {{8, client(2), noon}};
+    registry.load(snapshot);
+    EXPECT_EQ(registry.snapshot(), snapshot);
+    add({}, 2);
+    EXPECT_EQ(registry.snapshot().clients.size(), 2U);
+    EXPECT_TRUE(registry.snapshot().removals.empty());
+}
+
 TEST_F(RegistryTest, ClientsThatComeAndGoAllDayLeaveNoPile) {
     for (int i = 0; i < 10000; ++i) {
         add();
