@@ -5,7 +5,7 @@
 // docs/messages.md lists the same ids, levels and advice, and a test compares.
 //
 // Ids: SRV the process, CFG configuration, ROL role, STO store, CMT commits, NET sockets, REG registrations,
-// CTL control socket, LOG the log itself.
+// CTL control socket, ETC etcd, LOG the log itself.
 #pragma once
 
 #include <cstdint>
@@ -309,6 +309,51 @@ inline constexpr Message<Text, Text> removedByOperator{
     {"CLIENT", "CODE"},
     "Somebody ran crnpctl client remove. The client must register again to get events."};
 
+// --- etcd -------------------------------------------------------------------------------------------
+
+inline constexpr Message<Text> electionHindered{
+    "CRNPD-ETC-001",
+    level::warn,
+    "this server cannot be elected at the moment: {}",
+    {"REASON"},
+    "The server goes on trying; crnpctl status tells whether it still is so. Mend what the text names."};
+
+inline constexpr Message<Text> leaseNotNoted{
+    "CRNPD-ETC-002",
+    level::warn,
+    "the lease could not be noted: {}",
+    {"REASON"},
+    "If this process crashes, another server takes over after the lease's time instead of at once. Mend the "
+    "folder or its permissions."};
+
+inline constexpr Message<Count, Count> copyRead{
+    "CRNPD-ETC-003",
+    level::info,
+    "this server has a copy of {} rows as of revision {} of etcd and keeps it up to date",
+    {"ROWS", "REVISION"},
+    "A standby that has one takes over faster. Nothing to do."};
+
+inline constexpr Message<Text> copyReadAnew{"CRNPD-ETC-004",
+                                            level::warn,
+                                            "the copy of the registrations is read anew: {}",
+                                            {"REASON"},
+                                            "Nothing is lost; a takeover meanwhile reads everything from "
+                                            "etcd. Worth a look if it comes every few minutes."};
+
+inline constexpr Message<Count, Count> copyVerified{
+    "CRNPD-ETC-005",
+    level::info,
+    "the copy of {} rows was compared in full with etcd and is the same at revision {}",
+    {"ROWS", "REVISION"},
+    "The comparison that a standby makes now and then. Nothing to do."};
+
+inline constexpr Message<Count, Count> copyOutOfStep{
+    "CRNPD-ETC-006",
+    level::err,
+    "the copy of {} rows differs from etcd at revision {}",
+    {"ROWS", "REVISION"},
+    "It is read anew, and a takeover would have noticed. Report it, with the version of etcd."};
+
 // --- the log itself ---------------------------------------------------------------------------------
 
 inline constexpr Message<Text, Count> flood{"CRNPD-LOG-001",
@@ -361,7 +406,9 @@ inline auto all() {
         describe(localNotWatched),    describe(registered),         describe(registrationRefused),
         describe(accessRefused),      describe(ownAddress),         describe(closedWithoutReply),
         describe(internalFault),      describe(leftWithoutMessage), describe(controlListening),
-        describe(controlUnavailable), describe(removedByOperator),  describe(flood),
+        describe(controlUnavailable), describe(removedByOperator),  describe(electionHindered),
+        describe(leaseNotNoted),      describe(copyRead),           describe(copyReadAnew),
+        describe(copyVerified),       describe(copyOutOfStep),      describe(flood),
         describe(linesLost),          describe(logNotReopened)};
 }
 

@@ -238,6 +238,38 @@ TEST_F(GrpcClientTest, GoesOnToTheNextMemberAfterOneThatDoesNotAnswer) {
     put("/a", "1");
 }
 
+TEST_F(GrpcClientTest, SurvivesTheLossOfAMinority) {
+    EtcdServer::Options three;
+    three.members = 3;
+    start(std::move(three));
+    put("/a", "1");
+    server->kill(0);
+    EXPECT_TRUE(eventually([&] { return client->transact(putting("/a", "2")).has_value(); }));
+    server->kill(1);
+    const auto unknown = client->transact(putting("/a", "3"));
+    ASSERT_FALSE(unknown);
+    EXPECT_EQ(unknown.error().code, ErrorCode::busy);
+    server->restart(0);
+    EXPECT_TRUE(eventually([&] { return client->transact(putting("/a", "4")).has_value(); }));
+}
+
+// A member that is cut off from the others learns of no change.
+TEST_F(GrpcClientTest, EndsAWatchOnAMemberThatHasLostItsLeader) {
+    EtcdServer::Options three;
+    three.members = 3;
+    start(std::move(three));
+    Heard heard;
+    auto following = follow("/", put("/a", "1"), heard);
+    EXPECT_TRUE(eventually([&] { return !heard.all().empty(); }));
+    server->kill(1);
+    server->kill(2);
+    ASSERT_EQ(following.wait_for(seconds(20)), std::future_status::ready);
+    const auto ended = following.get();
+    ASSERT_FALSE(ended);
+    EXPECT_EQ(ended.error().code, ErrorCode::busy);
+    EXPECT_THAT(ended.error().text, HasSubstr("no leader"));
+}
+
 TEST_F(GrpcClientTest, IsBusyAfterTheAttemptTimeAtTheLatest) {
     auto options = server->client();
     options.attemptTime = milliseconds(300);

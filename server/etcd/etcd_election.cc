@@ -1,0 +1,173 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+#include "server/etcd/etcd_election.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "common/messages.h"
+#include "server/etcd/lease_file.h"
+#include "server/etcd/stop_after.h"
+
+namespace crnpd::etcd {
+
+EtcdElection::EtcdElection(KeyValue& etcd, Leases& leases, Watches& watches, const Clock& clock,
+                           Options options)
+    : etcd_(etcd), leases_(leases), watches_(watches), clock_(clock), options_(std::move(options)) {
+    lease_.time = options_.leaseTime;
+}
+
+EtcdElection::~EtcdElection() = default;
+
+Result<store::Term> EtcdElection::campaign(std::stop_token stop) noexcept {
+    try {
+        resign();
+        while (!stop.stop_requested()) {
+            const auto standing = stand();
+            if (!standing) {
+                note(standing.error());
+                pauseFor(options_.pause, stop);
+                continue;
+            }
+            note({});
+            if (standing->term) return lead(*standing);
+            noteLeader(standing->leader.name);
+            (void)dropLease(clock_.steady());
+            awaitVacancy(standing->revision + 1, stop);
+        }
+        // We may have been elected without having heard of it.
+        if (dropLease(clock_.steady() + options_.resignLimit)) removeLeaseFile(options_.leaseFile);
+        return Error{ErrorCode::cancelled, "told to stop"};
+    } catch (const std::exception& fault) {
+        return Error{ErrorCode::noSpace, fmt::format("cannot campaign: {}", fault.what())};
+    }
+}
+
+Result<Standing> EtcdElection::stand() {
+    if (auto taken = takeLease(); !taken) return taken.error();
+    const bool isSeizing = options_.seize && !hasSeized_;
+    auto standing = isSeizing ? seize(etcd_, options_.keys, lease_.id, options_.self)
+                              : standFor(etcd_, options_.keys, lease_.id, options_.self);
+    if (standing) hasSeized_ = true;
+    if (!standing && standing.error().code == ErrorCode::notFound) lease_.id = 0;
+    return standing;
+}
+
+// A lease that we hold already is used again: the key may have been put under it without our knowing.
+Result<void> EtcdElection::takeLease() {
+    const auto now = clock_.steady();
+    if (lease_.id != 0) {
+        if (now - lease_.sent < lease_.time / 3) return {};
+        auto kept = leases_.keepAlive(lease_.id);
+        if (kept) lease_.sent = now;
+        if (kept || kept.error().code != ErrorCode::notFound) return kept;
+        lease_.id = 0;
+    }
+    const auto granted = leases_.grant(options_.leaseTime);
+    if (!granted) return granted.error();
+    lease_.id = *granted;
+    lease_.sent = now;
+    if (options_.leaseFile.empty()) return {};
+    // Costs no more than time, should this process crash.
+    if (auto written = writeLeaseFile(options_.leaseFile, lease_.id); !written)
+        log(msg::leaseNotNoted, written.error().text);
+    return {};
+}
+
+store::Term EtcdElection::lead(const Standing& standing) {
+    noteLeader({});
+    tenure_ = std::make_unique<Tenure>(etcd_, leases_, watches_, clock_, options_.keys, *standing.term,
+                                       standing.revision, lease_, [this](const std::string& reason) {
+                                           if (lost_) lost_(reason);
+                                       });
+    return *standing.term;
+}
+
+// The time limit is for a deletion that etcd forgot to tell of (3.4 may, around a compaction): whoever stands
+// finds out.
+void EtcdElection::awaitVacancy(Revision from, const std::stop_token& stop) {
+    StopAfter wait(stop, 5 * std::chrono::milliseconds(options_.leaseTime));
+    const auto ended = watches_.follow(
+        options_.keys.leader(), from,
+        [&](const std::vector<Event>& events) {
+            for (const auto& event : events) {
+                if (event.key != options_.keys.leader()) continue;
+                if (!event.row) {
+                    noteLeader({});
+                    wait.now();
+                } else if (const auto successor = decodeLeader(event.row->value)) {
+                    noteLeader(successor->name);
+                }
+            }
+        },
+        wait.token());
+    if (ended || ended.error().code == ErrorCode::notFound) return;
+    note(ended.error());
+    pauseFor(options_.pause, stop);
+}
+
+void EtcdElection::resign() noexcept {
+    if (!tenure_) return;
+    const auto term = tenure_->term();
+    tenure_.reset();  // from now on nobody calls a loss what we do ourselves
+    const auto until = clock_.steady() + options_.resignLimit;
+    for (;;) {
+        const auto given = etcd::resign(etcd_, options_.keys, term);
+        if (given || given.error().code != ErrorCode::busy || clock_.steady() >= until) break;
+        pauseFor(options_.pause, {});
+    }
+    // If etcd is away the note stays: whoever cleans up after this process may have more luck.
+    if (dropLease(until) && !options_.leaseFile.empty()) removeLeaseFile(options_.leaseFile);
+}
+
+bool EtcdElection::dropLease(SteadyTime until) {
+    while (lease_.id != 0) {
+        const auto revoked = leases_.revoke(lease_.id);
+        const bool isOver = clock_.steady() >= until;
+        if (revoked || isOver) lease_.id = 0;
+        if (!revoked && isOver) return false;
+        if (!revoked) pauseFor(options_.pause, {});
+    }
+    return true;
+}
+
+std::string EtcdElection::leader() const {
+    const std::scoped_lock lock(mutex_);
+    return leader_;
+}
+
+std::string EtcdElection::obstacle() const {
+    const std::scoped_lock lock(mutex_);
+    return obstacle_;
+}
+
+void EtcdElection::noteLeader(std::string name) {
+    const std::scoped_lock lock(mutex_);
+    leader_ = std::move(name);
+}
+
+void EtcdElection::note(const std::optional<Error>& trouble) {
+    const std::scoped_lock lock(mutex_);
+    const bool isNew = obstacle_.empty();
+    if (!trouble || trouble->code != ErrorCode::busy) unanswered_.clear();
+    if (!trouble) {
+        obstacle_.clear();
+        return;
+    }
+    if (trouble->code == ErrorCode::busy) {
+        // One after the other is tried; each has its own reason.
+        constexpr std::size_t most = 5;
+        if (std::ranges::find(unanswered_, trouble->text) == unanswered_.end())
+            unanswered_.push_back(trouble->text);
+        if (unanswered_.size() > most) unanswered_.erase(unanswered_.begin());
+        obstacle_ = fmt::format("no member of etcd answers ({})", fmt::join(unanswered_, "; "));
+    } else {
+        obstacle_ = trouble->text;
+    }
+    if (isNew) log(msg::electionHindered, obstacle_);
+}
+
+}  // namespace crnpd::etcd

@@ -1,0 +1,83 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The election of the replicated store: whoever's key is in etcd leads, as long as its lease is kept alive.
+//
+// Promise    As election.h. A server that resigns is succeeded at once, one that died after its lease's time.
+// A
+//            campaign goes on whatever etcd says, because all of it may be mended (members that are away, no
+//            space, a wrong password); obstacle() tells.
+// Threads    campaign() and resign() from one thread; onLoss's callback comes on a thread of a leadership's
+// and
+//            must not call either. A lost leadership's threads end in resign() or the next campaign().
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/clock.h"
+#include "server/etcd/key_value.h"
+#include "server/etcd/keys.h"
+#include "server/etcd/leadership.h"
+#include "server/etcd/leases.h"
+#include "server/etcd/tenure.h"
+#include "server/store/election.h"
+
+namespace crnpd::etcd {
+
+class EtcdElection final : public store::Election {
+public:
+    struct Options {
+        Keys keys{"/crnpd"};
+        Leader self;
+        std::chrono::seconds leaseTime{3};  // at least 1
+        // The first campaign does not wait for the other server's lease: it has been fenced.
+        bool seize = false;
+        std::string leaseFile;  // see lease_file.h; none where empty
+        // Between two attempts of which the first failed.
+        std::chrono::milliseconds pause{100};
+        // How long a resignation tries to reach etcd; the lease ends by itself anyway.
+        std::chrono::milliseconds resignLimit{3000};
+    };
+
+    // All references must outlive it.
+    EtcdElection(KeyValue& etcd, Leases& leases, Watches& watches, const Clock& clock, Options options);
+    ~EtcdElection() override;
+
+    [[nodiscard]] Result<store::Term> campaign(std::stop_token stop) noexcept override;
+    void resign() noexcept override;
+    [[nodiscard]] std::string leader() const override;
+    [[nodiscard]] std::string obstacle() const override;
+    void onLoss(std::function<void(const std::string& reason)> lost) override { lost_ = std::move(lost); }
+
+private:
+    [[nodiscard]] Result<Standing> stand();
+    [[nodiscard]] Result<void> takeLease();
+    [[nodiscard]] store::Term lead(const Standing& standing);
+    void awaitVacancy(Revision from, const std::stop_token& stop);
+    void note(const std::optional<Error>& trouble);
+    void noteLeader(std::string name);
+    // Revokes what we hold; false if etcd did not answer in time.
+    bool dropLease(SteadyTime until);
+
+    KeyValue& etcd_;
+    Leases& leases_;
+    Watches& watches_;
+    const Clock& clock_;
+    const Options options_;
+    std::function<void(const std::string&)> lost_;
+    Tenure::Lease lease_;  // this and the next two: of the thread that campaigns
+    bool hasSeized_ = false;
+    std::unique_ptr<Tenure> tenure_;
+
+    mutable std::mutex mutex_;  // guards the rest
+    std::string leader_;
+    std::vector<std::string> unanswered_;  // since etcd answered last
+    std::string obstacle_;
+};
+
+}  // namespace crnpd::etcd

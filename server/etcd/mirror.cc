@@ -1,0 +1,65 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+#include "server/etcd/mirror.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace crnpd::etcd {
+
+Result<void> Mirror::put(const Row& row) {
+    if (row.key == keys_.format()) return checkFormat(row.value);
+    if (row.key == keys_.head()) {
+        auto head = decodeHead(row.value);
+        if (!head) return head.error();
+        head_ = std::move(*head);
+        headRevision_ = row.modified;
+        return {};
+    }
+    if (!row.key.starts_with(keys_.clients())) return {};
+    auto change = decodeRow(keys_, row.key, row.value);
+    if (!change) return change.error();
+    erase(row.key);
+    const auto digest = digestOf(row.key, row.value);
+    sum_.add(digest);
+    if (std::holds_alternative<ClientRecord>(*change)) ++clients_;
+    rows_.emplace(row.key, Held{std::move(*change), digest});
+    return {};
+}
+
+void Mirror::erase(const std::string& key) {
+    if (key == keys_.head()) {
+        head_.reset();
+        headRevision_ = 0;
+        return;
+    }
+    const auto found = rows_.find(key);
+    if (found == rows_.end()) return;
+    sum_.take(found->second.digest);
+    if (std::holds_alternative<ClientRecord>(found->second.change)) --clients_;
+    rows_.erase(found);
+}
+
+bool Mirror::isComplete() const {
+    if (!head_) return rows_.empty();
+    return head_->isFilling || head_->sum == sum_;
+}
+
+Snapshot Mirror::snapshot() && {
+    Snapshot snapshot;
+    if (head_) snapshot.head = head_->batch;
+    snapshot.clients.reserve(clients_);
+    snapshot.removals.reserve(rows_.size() - clients_);
+    for (auto& [key, held] : rows_) {
+        if (auto* client = std::get_if<ClientRecord>(&held.change)) {
+            snapshot.clients.push_back(std::move(*client));
+        } else if (auto* removal = std::get_if<RemovalRecord>(&held.change)) {
+            snapshot.removals.push_back(std::move(*removal));
+        }
+    }
+    std::ranges::sort(snapshot.clients, {}, &ClientRecord::id);
+    std::ranges::sort(snapshot.removals, {}, &RemovalRecord::id);
+    return snapshot;
+}
+
+}  // namespace crnpd::etcd

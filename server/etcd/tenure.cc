@@ -1,0 +1,112 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+#include "server/etcd/tenure.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "server/etcd/stop_after.h"
+
+namespace crnpd::etcd {
+namespace {
+
+// Between two attempts of which the first failed.
+constexpr std::chrono::milliseconds pause{50};
+
+}  // namespace
+
+Tenure::Tenure(KeyValue& etcd, Leases& leases, Watches& watches, const Clock& clock, Keys keys,
+               store::Term term, Revision asOf, Lease lease, Lost lost)
+    : etcd_(etcd),
+      leases_(leases),
+      watches_(watches),
+      clock_(clock),
+      keys_(std::move(keys)),
+      term_(term),
+      asOf_(asOf),
+      lease_(lease.id),
+      time_(lease.time),
+      lost_(std::move(lost)),
+      sent_(lease.sent),
+      keeper_([this] { keepAlive(); }),
+      timer_([this] { watchTime(); }),
+      watcher_([this] { watchKey(); }) {}
+
+Tenure::~Tenure() {
+    stop_.request_stop();
+}
+
+// An attempt may take longer than is left of the lease, so another thread looks at the time.
+void Tenure::keepAlive() {
+    const auto stop = stop_.get_token();
+    pauseFor(time_ / 3, stop);
+    while (!stop.stop_requested()) {
+        const auto sent = clock_.steady();
+        const auto kept = leases_.keepAlive(lease_);
+        if (!kept && kept.error().code == ErrorCode::notFound)
+            return lose("the lease is gone: it was revoked or has run out");
+        {
+            const std::scoped_lock lock(mutex_);
+            if (kept) sent_ = sent;
+            trouble_ = kept ? "" : kept.error().text;
+        }
+        kept_.notify_all();
+        pauseFor(kept ? time_ / 3 : pause, stop);
+    }
+}
+
+// A process that was paused finds the time over as soon as it goes on.
+void Tenure::watchTime() {
+    const auto stop = stop_.get_token();
+    std::unique_lock lock(mutex_);
+    while (!stop.stop_requested()) {
+        const auto left = sent_ + time_ - clock_.steady();
+        if (left <= left.zero()) {
+            const auto why = trouble_.empty() ? std::string("this process was not running") : trouble_;
+            lock.unlock();
+            return lose("the lease may have run out: " + why);
+        }
+        const auto known = sent_;
+        kept_.wait_for(lock, stop, left, [&] { return sent_ != known; });
+    }
+}
+
+void Tenure::watchKey() {
+    const auto stop = stop_.get_token();
+    Revision from = asOf_ + 1;
+    while (!stop.stop_requested()) {
+        const auto ended = watches_.follow(
+            keys_.leader(), from,
+            [&](const std::vector<Event>& events) {
+                for (const auto& event : events) {
+                    from = event.revision + 1;
+                    if (event.key != keys_.leader()) continue;
+                    const bool isOurs = event.row && event.row->created == static_cast<Revision>(term_);
+                    if (!isOurs) lose(event.row ? "another server leads" : "the leader's key was deleted");
+                }
+            },
+            stop);
+        if (!ended && ended.error().code == ErrorCode::notFound) from = lookAgain(from);
+        pauseFor(pause, stop);
+    }
+}
+
+Revision Tenure::lookAgain(Revision from) {
+    const auto page = etcd_.read(keys_.leader(), "", 0, 1);
+    // What is older than our own election tells nothing.
+    if (!page || page->revision < asOf_) return from;
+    const bool isOurs = !page->rows.empty() && page->rows.front().key == keys_.leader() &&
+                        page->rows.front().created == static_cast<Revision>(term_);
+    if (!isOurs) lose("the leader's key is not ours any more");
+    return page->revision + 1;
+}
+
+void Tenure::lose(const std::string& reason) {
+    // Told to stop: whoever ends the tenure knows.
+    if (stop_.stop_requested() || isLost_.exchange(true)) return;
+    lost_(fmt::format("term {}: {}", term_, reason));
+    stop_.request_stop();
+}
+
+}  // namespace crnpd::etcd
