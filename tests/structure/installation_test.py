@@ -27,6 +27,9 @@ FILES = (
     "usr/share/crnpd/crnpd.toml",
     "usr/share/doc/crnpd/LICENSE",
     "usr/share/doc/crnpd/README.md",
+    "usr/share/doc/crnpd/examples/etcd.conf",
+    "usr/share/doc/crnpd/examples/keepalived.conf",
+    "usr/share/doc/crnpd/examples/pacemaker.crm",
     "etc/crnpd/crnpd.toml",
 )
 

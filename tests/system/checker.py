@@ -1,12 +1,13 @@
 # Copyright the crnpd authors
 # SPDX-License-Identifier: Apache-2.0
-"""Decides whether a history of messages and observations keeps the promise (P1, P2 and P3 of the project):
+"""Decides whether a history of messages and observations keeps the promise (P1 to P4 of the project):
 
 P1  what was acknowledged stays: every later state is that or the effect of a later message
 P2  a message without a reply was done or not, for good, and its repetition is answered as it would have been
 P3  a refusal changed nothing
+P4  no commit carries an older term than one before it, nor one that does not lead at that moment
 
-A history is a list of entries, dicts that fit into JSON lines:
+A history of P1 to P3 is a list of entries, dicts that fit into JSON lines:
 
     {"client": "127.0.0.1:2001", "verb": "ADD_EVENTS", "events": ["A"], "code": "OK"}   code None: no reply
     {"client": "127.0.0.1:2001", "seen": ["A", "B"]}                                    seen None: not registered
@@ -15,6 +16,13 @@ in the order in which each client sent and was looked at; a client sends its nex
 the one before, or after the process that had it is gone. Clients are independent of each other, so the entries of each
 are walked through once, with the set of states that are possible at that point: at most two for each message
 without a reply since the last look. Events here have a class and nothing else.
+
+P4 is decided by what etcd says that was done, which no server's clock or log can contradict: a list of
+
+    {"revision": 17, "leader": 17}               the leader's key was made (its term), or None: it went
+    {"revision": 18, "term": 17, "batch": 4}     a commit, or the last one again under a new term
+
+in etcd's order.
 """
 import collections
 
@@ -67,4 +75,24 @@ def violations(history):
                 last = "\n    ".join(str(one) for one in entries[max(0, place - 8):place + 1])
                 found.append(f"{client}: entry {place} is impossible; possible were {expected}; the last entries:\n    {last}")
                 break
+    return found
+
+
+def fencing_violations(changes):
+    """A text for each change that a server made which did not lead, or that does not follow the one before."""
+    found, leader, highest, last = [], None, 0, None
+    for change in changes:
+        if "leader" in change:
+            leader = change["leader"]
+            if leader is not None and leader <= highest:
+                found.append(f"revision {change['revision']}: the leadership of term {leader} comes after that of {highest}")
+            highest = max(highest, leader or 0)
+            continue
+        if change["term"] != leader:
+            found.append(f"revision {change['revision']}: a commit of term {change['term']} while {leader or 'nobody'} leads")
+        # Whoever is elected puts its term to the last batch before anything else.
+        next_ones = [1] if last and change["term"] == last["term"] else [0, 1]
+        if last and (change["term"] < last["term"] or change["batch"] - last["batch"] not in next_ones):
+            found.append(f"revision {change['revision']}: {change} comes after {last}")
+        last = change
     return found

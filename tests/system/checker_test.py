@@ -3,7 +3,7 @@
 """The checker of histories accepts what may be and finds what must not."""
 import unittest
 
-from checker import violations
+from checker import fencing_violations, violations
 
 
 def sent(verb, *events, code="OK", client="c"):
@@ -74,6 +74,42 @@ class WhatMustNotBe(unittest.TestCase):
     def test_the_text_names_the_client_and_the_entry(self):
         text = violations([sent("ADD_CLIENT", "A"), GONE])[0]
         self.assertIn("c: entry 1", text)
+
+
+def leads(revision, term):
+    return {"revision": revision, "leader": term}
+
+
+def commit(revision, term, batch):
+    return {"revision": revision, "term": term, "batch": batch}
+
+
+class Fencing(unittest.TestCase):
+    def finds(self, words, *changes):
+        found = fencing_violations(changes)
+        self.assertEqual(len(found), 1, found)
+        self.assertIn(words, found[0])
+
+    def test_one_leader_after_the_other_may_commit(self):
+        self.assertEqual(fencing_violations([leads(3, 3), commit(4, 3, 1), commit(5, 3, 2), leads(6, None), leads(7, 7), commit(9, 7, 3)]), [])
+        self.assertEqual(fencing_violations([leads(3, 3), leads(4, 4), commit(5, 4, 1)]), [])
+        self.assertEqual(fencing_violations([leads(3, 3), commit(4, 3, 1), leads(5, 5), commit(6, 5, 1), commit(7, 5, 2)]), [])
+
+    def test_a_late_commit_of_the_one_before_is_found(self):
+        found = fencing_violations([leads(3, 3), commit(4, 3, 1), leads(5, None), leads(6, 6), commit(7, 6, 2), commit(8, 3, 3)])
+        self.assertEqual(len(found), 2)
+        self.assertIn("a commit of term 3 while 6 leads", found[0])
+        self.finds("a commit of term 3 while 6 leads", leads(3, 3), leads(6, 6), commit(7, 3, 1))
+
+    def test_a_commit_that_nobody_may_make_is_found(self):
+        self.finds("while nobody leads", leads(3, 3), commit(4, 3, 1), leads(5, None), commit(6, 3, 2))
+
+    def test_a_commit_that_is_missing_or_done_twice_is_found(self):
+        self.finds("'batch': 3", leads(3, 3), commit(4, 3, 1), commit(5, 3, 3))
+        self.finds("'batch': 1", leads(3, 3), commit(4, 3, 1), commit(5, 3, 1))
+
+    def test_a_term_that_comes_again_is_found(self):
+        self.finds("comes after", leads(3, 3), leads(7, 7), leads(8, 3))
 
 
 if __name__ == "__main__":

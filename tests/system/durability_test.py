@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """An OK is never lost: servers killed at random under load, restarted with many clients, and in pairs on one file."""
 import json
-import multiprocessing
 import os
 import random
 import signal
@@ -13,7 +12,8 @@ import unittest
 from pathlib import Path
 
 from checker import violations
-from harness import LONG, PATIENCE, SANITIZED, Server, code_or_none, connect, event, message, read_to_end, wait_for
+from harness import LONG, PATIENCE, SANITIZED, Server, code_or_none, event, message, wait_for
+from many_clients import register_many
 
 ROUNDS = 3000 if LONG else 60
 VERBS = ("ADD_CLIENT", "ADD_EVENTS", "ADD_EVENTS", "REMOVE_EVENTS", "REMOVE_CLIENT")
@@ -94,47 +94,24 @@ class KilledAtRandom(unittest.TestCase):
         return f"the history is in {file}"
 
 
-def register_many(address, source, ports, failed):
-    """As fast as one process can: several messages on the way at a time, on plain sockets."""
-    ports = list(ports)
-    for start in range(0, len(ports), 32):
-        group = [connect(address, source) for _ in ports[start:start + 32]]
-        for connection, port in zip(group, ports[start:start + 32]):
-            connection.sendall(message("ADD_CLIENT", port, event("EC_Cluster", "ESC_cluster_rg_state", rg_name=f"g{port}")))
-        for connection in group:
-            if b'"OK"' not in read_to_end(connection):
-                failed.value += 1
-            connection.close()
-
-
 class Restart(unittest.TestCase):
     CLIENTS = 20_000 if SANITIZED else 100_000
 
     def test_many_clients_are_all_there_after_a_kill(self):
         with Server(max_clients=1_000_000, log={"level": "info"}) as server:
-            failed = multiprocessing.Value("i", 0)
-            each = self.CLIENTS // 4
-            begin = time.monotonic()
-            workers = [multiprocessing.Process(target=register_many, args=(
-                server.address, f"127.0.0.{2 + i}", range(1, each + 1), failed)) for i in range(4)]
-            for worker in workers:
-                worker.start()
-            for worker in workers:
-                worker.join()
-            took = time.monotonic() - begin
-            self.assertEqual((failed.value, [worker.exitcode for worker in workers]), (0, [0] * 4))
+            took = register_many(server.address, self.CLIENTS)
 
             server.kill()
             server.restart()
             opened = server.wait_for_log("CRNPD-STO-001", count=2)[-1]
-            self.assertEqual(opened["clients"], 4 * each)
+            self.assertEqual(opened["clients"], self.CLIENTS)
             clients = server.clients()
-            self.assertEqual(set(clients), {f"127.0.0.{2 + i}:{port}" for i in range(4) for port in range(1, each + 1)})
+            self.assertEqual(set(clients), {f"127.0.0.{2 + i}:{port}" for i in range(4) for port in range(1, self.CLIENTS // 4 + 1)})
             self.assertEqual(set(clients.values()), {1})
             chance = random.Random(1)
-            for port in chance.sample(range(1, each + 1), 100):
+            for port in chance.sample(range(1, self.CLIENTS // 4 + 1), 100):
                 self.assertEqual(server.registrations(port, "127.0.0.3"), [f"EC_Cluster/ESC_cluster_rg_state:rg_name=g{port}"])
-            print(f"# {4 * each} clients registered in {took:.1f} s, read after the kill in {opened['milliseconds']} ms")
+            print(f"# {self.CLIENTS} clients registered in {took:.1f} s, read after the kill in {opened['milliseconds']} ms")
 
 
 class TwoServers(unittest.TestCase):

@@ -40,7 +40,7 @@ def wait_for(condition, what, patience=PATIENCE, pause=0.01):
     end = time.monotonic() + patience
     while not (value := condition()):
         if time.monotonic() > end:
-            raise AssertionError(f"waited {patience} s in vain for: {what}")
+            raise AssertionError(f"waited {patience} s in vain for: {what() if callable(what) else what}")
         time.sleep(pause)
     return value
 
@@ -144,7 +144,8 @@ def toml(value):
 
 
 class Server:
-    """One crnpd. Settings are keyword arguments; those of a section are a dict: limits={"message_time": "1s"}.
+    """One crnpd. Settings are keyword arguments; those of a section are a dict: limits={"message_time": "1s"},
+    and a section within it is one more: store={"kind": "etcd", "etcd": {"lease": "1s"}}.
 
     folder     shared by servers of one store; otherwise each has its own, removed at its end
     prefix     a command in front, such as strace; then `pid` is still crnpd's
@@ -185,7 +186,8 @@ class Server:
     def write_config(self, **changes):
         """Sets or, with None, takes back settings in the file; reload() brings them into force."""
         self.settings.update(changes)
-        sections = {"store": {"path": str(self.store)}, "control": {"socket": str(self.socket)},
+        own_file = {} if "kind" in self.settings.get("store", {}) else {"path": str(self.store)}
+        sections = {"store": own_file, "control": {"socket": str(self.socket)},
                     "log": {"level": "debug", "target": str(self.log_file), "format": "json"}}
         lines = []
         for name, value in self.settings.items():
@@ -194,7 +196,9 @@ class Server:
             elif value is not None:
                 lines.append(f"{name} = {toml(value)}")
         for name, values in sections.items():
-            lines += [f"[{name}]"] + [f"{key} = {toml(value)}" for key, value in values.items()]
+            inner = {f"{name}.{key}": value for key, value in values.items() if isinstance(value, dict)}
+            for title, pairs in {name: values, **inner}.items():
+                lines += [f"[{title}]"] + [f"{key} = {toml(value)}" for key, value in pairs.items() if not isinstance(value, dict)]
         self.config.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     def start(self):
