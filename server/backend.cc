@@ -94,7 +94,7 @@ public:
     std::optional<Copy> copy() const override {
         const auto status = follower_.status();
         if (!status.isComplete) return std::nullopt;
-        return Copy{status.clients};
+        return Copy{status.clients, status.batch};
     }
     const std::string& name() const noexcept override { return name_; }
 
@@ -108,6 +108,12 @@ private:
         LeadersStore(const LeadersStore&) = delete;
         LeadersStore& operator=(const LeadersStore&) = delete;
         ~LeadersStore() override { follower_.start(); }
+
+        Result<Snapshot> load() noexcept override {
+            auto snapshot = EtcdStore::load();
+            follower_.stop();  // also where the copy was not taken
+            return snapshot;
+        }
 
     private:
         etcd::Follower& follower_;

@@ -27,6 +27,7 @@ public:
     // What a standby holds ready for a takeover.
     struct Copy {
         std::size_t clients = 0;
+        BatchId batch = 0;
     };
 
     Backend() = default;

@@ -113,7 +113,13 @@ control::Status ServerOperations::status() {
     status.uptimeSeconds = static_cast<std::uint64_t>(uptime().count());
 
     const auto serving = state_.serving();
-    if (!serving) return status;
+    if (!serving) {
+        if (const auto copy = backend_.copy()) {
+            status.clients = copy->clients;
+            status.revision = copy->batch;
+        }
+        return status;
+    }
     struct Numbers {
         BatchId head;
         std::size_t clients, removals;

@@ -15,6 +15,7 @@
 
 #include "common/clock.h"
 #include "server/access/access.h"
+#include "server/backend.h"
 #include "server/config/settings.h"
 #include "server/control/operations.h"
 #include "server/failover/failover.h"
@@ -66,8 +67,9 @@ public:
     // How long the committer may take to come to a question.
     static constexpr std::chrono::seconds patience{10};
 
-    ServerOperations(const State& state, failover::Failover& failover, const Clock& clock)
-        : state_(state), failover_(failover), clock_(clock), started_(clock.steady()) {}
+    ServerOperations(const State& state, failover::Failover& failover, const Backend& backend,
+                     const Clock& clock)
+        : state_(state), failover_(failover), backend_(backend), clock_(clock), started_(clock.steady()) {}
 
     control::RoleAnswer role() override;
     control::Status status() override;
@@ -92,6 +94,7 @@ private:
 
     const State& state_;
     failover::Failover& failover_;
+    const Backend& backend_;
     const Clock& clock_;
     SteadyTime started_;
 };

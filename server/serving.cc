@@ -157,9 +157,11 @@ intake::Statistics Serving::statistics() const {
 
 std::vector<service::Pulse::Member> Serving::members() {
     std::vector<service::Pulse::Member> members;
-    members.push_back({"the committer", [this](std::function<void()> work) {
+    members.push_back({"the committer",
+                       [this](std::function<void()> work) {
                            committer_.ask([work = std::move(work)](const commit::View&) { work(); });
-                       }});
+                       },
+                       [this] { return committer_.isFilling(); }});
     for (std::size_t i = 0; i < workers_.size(); ++i) {
         members.push_back(
             {fmt::format("worker {}", i + 1),

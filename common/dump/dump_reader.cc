@@ -19,7 +19,7 @@ Error damaged(std::string text) {
 
 Result<void> Reader::take(std::string_view line) {
     ++line_;
-    const auto taken = takeNext(line);
+    auto taken = takeNext(line);
     if (taken) return taken;
     const auto& why = taken.error();
     return Error{why.code, fmt::format("line {}: {}", line_, why.text), line_};

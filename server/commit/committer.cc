@@ -96,7 +96,12 @@ void Committer::process(std::vector<Task> tasks) {
     group_.process(submissions);
     for (auto& task : tasks) {
         if (const auto* question = std::get_if<Question>(&task)) (*question)(group_.view());
-        if (auto* fill = std::get_if<Fill>(&task)) fill->filled(group_.fill(std::move(fill->rows)));
+        if (auto* fill = std::get_if<Fill>(&task)) {
+            isFilling_ = true;
+            const auto filled = group_.fill(std::move(fill->rows));
+            isFilling_ = false;
+            fill->filled(filled);
+        }
     }
 }
 

@@ -11,6 +11,7 @@
 //            run on the committer's own thread, must not block and must not throw; so does Superseded.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -52,6 +53,9 @@ public:
     // Puts `rows` into a store that holds no clients. False, and nothing is called, when not started.
     bool fill(Snapshot rows, Filled filled);
 
+    // That takes as long as it takes: no sign that the thread is stuck.
+    [[nodiscard]] bool isFilling() const noexcept { return isFilling_; }
+
     // Applies from the next batch on.
     void setRules(const registry::Rules& rules);
 
@@ -75,6 +79,7 @@ private:
     std::vector<Task> queue_;
     bool open_ = false;
     std::string abandoned_;  // why; empty: it is not
+    std::atomic<bool> isFilling_{false};
 
     std::thread thread_;
 };

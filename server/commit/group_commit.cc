@@ -214,7 +214,11 @@ Result<void> GroupCommit::fill(Snapshot rows) {
         load(std::move(rows));
         return {};
     }
-    if (outcome.state == CommitState::unknown) loseTrack(outcome.reason);
+    if (outcome.state == CommitState::unknown) {
+        loseTrack(outcome.reason);
+        return Error{ErrorCode::superseded, "nobody knows whether the registrations were restored: " +
+                                                outcome.reason.text + "; ask the server that is active next"};
+    }
     if (outcome.reason.code == ErrorCode::superseded) end(outcome.reason.text);
     return outcome.reason;
 }

@@ -72,7 +72,7 @@ public:
     void process(std::span<Submission> submissions);
 
     // Puts `rows` into a store that holds no clients (crnpctl restore). noSpace, busy, io: nothing was
-    // changed. superseded: it may have been; the server that leads by now knows.
+    // changed. superseded: it may have been; the server that leads by now, or next, knows.
     [[nodiscard]] Result<void> fill(Snapshot rows);
 
     // Answers RETRY to whatever is not being committed already.

@@ -108,6 +108,7 @@ void Follower::take(Reading reading) {
     next_ = reading.revision + 1;
     status_.isComplete = true;
     status_.clients = mirror_->clients();
+    status_.batch = mirror_->batch();
     status_.revision = reading.revision;
     status_.trouble.clear();
     arrived_.notify_all();
@@ -167,6 +168,7 @@ void Follower::apply(const std::vector<Event>& events) {
         if (!broken_.empty()) return;
     }
     status_.clients = mirror_->clients();
+    status_.batch = mirror_->batch();
     status_.revision = next_ - 1;
     status_.trouble.clear();
     arrived_.notify_all();

@@ -41,6 +41,7 @@ public:
     struct Status {
         bool isComplete = false;  // the rest is of use
         std::size_t clients = 0;
+        BatchId batch = 0;
         Revision revision = 0;       // up to which changes are known
         std::uint64_t verified = 0;  // comparisons in full that found the same
         std::string trouble;         // why the copy is behind or missing, if it is

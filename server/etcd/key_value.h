@@ -9,8 +9,9 @@
 //            was there then; nothing else that is read is promised to be current.
 // Threads    Any; calls block for one attempt (Options of the implementation), never longer.
 // Errors     busy: no answer. A transaction may have been carried out, or may yet be, at any later time.
-//            noSpace, io, invalidArgument: the answer was no, and this copy will never be carried out. An
-//            earlier copy that was not answered still may. No method throws.
+//            noSpace, io, invalidArgument, notFound (the lease of a Put is gone): the answer was no, and this
+//            copy will never be carried out. An earlier copy that was not answered still may. No method
+//            throws.
 #pragma once
 
 #include <cstdint>

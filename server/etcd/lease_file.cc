@@ -28,7 +28,8 @@ struct Note {
     std::uint64_t started = 0;
 };
 
-// In clock ticks since the machine started; nothing if there is no such process.
+// In clock ticks since the machine started; nothing if there is no such process, or it has died and nobody
+// has asked what of.
 std::optional<std::uint64_t> startOf(pid_t pid) {
     std::ifstream file(fmt::format("/proc/{}/stat", pid));
     std::string text;
@@ -36,7 +37,9 @@ std::optional<std::uint64_t> startOf(pid_t pid) {
     // Field 22; the second one, the program's name in parentheses, may hold anything.
     std::istringstream rest(text.substr(text.rfind(')') + 1));
     std::string word;
-    for (int field = 3; field <= 22; ++field)
+    rest >> word;  // the third
+    if (word == "Z" || word == "X") return std::nullopt;
+    for (int field = 4; field <= 22; ++field)
         rest >> word;
     std::uint64_t started = 0;
     const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), started);

@@ -36,6 +36,9 @@ public:
     // At which the head was put last; 0 if there is none.
     [[nodiscard]] Revision headRevision() const noexcept { return headRevision_; }
 
+    // The last one that was committed.
+    [[nodiscard]] BatchId batch() const noexcept { return head_ ? head_->batch : 0; }
+
     [[nodiscard]] std::size_t rows() const noexcept { return rows_.size(); }
     [[nodiscard]] std::size_t clients() const noexcept { return clients_; }
     // By id, as a store gives it.

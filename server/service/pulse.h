@@ -22,6 +22,8 @@ public:
     struct Member {
         std::string name;
         std::function<void(std::function<void()>)> hand;
+        // Whether it is at something that takes as long as it takes. Not asked once its work is gone.
+        std::function<bool()> isExcused = [] { return false; };
     };
     struct Late {
         std::string name;
@@ -39,6 +41,7 @@ private:
         std::string name;
         std::weak_ptr<int> work;
         SteadyTime since;
+        std::function<bool()> isExcused;
     };
 
     const Clock& clock_;

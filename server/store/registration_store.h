@@ -70,8 +70,8 @@ public:
                                                   std::chrono::milliseconds limit) noexcept = 0;
 
     // As commit(), but any number of changes, into a store that holds no clients; what is not among the
-    // changes stays. All or nothing, also across a crash, except that memories of removals may be lost with
-    // an attempt that failed.
+    // changes stays. An id or an address may be forgotten first and put later. All or nothing, also across a
+    // crash, except that memories of removals may be lost with an attempt that failed.
     [[nodiscard]] virtual CommitOutcome fill(BatchId batch, std::span<const Change> changes) noexcept {
         return commit(batch, changes);
     }

@@ -16,7 +16,7 @@
 namespace crnpd::simulation {
 namespace {
 
-constexpr unsigned stepsPerStory = 260;
+constexpr unsigned stepsPerStory = 500;
 constexpr unsigned stepsToHeal = 3000;
 constexpr unsigned deepest = 6;
 
@@ -35,13 +35,17 @@ Simulation::Simulation(std::uint64_t seed, const Mutation& mutation, Coverage& c
     }
     const auto clients = 1 + draw(4);
     for (std::uint64_t i = 0; i < clients; ++i) {
-        const auto messages = static_cast<unsigned>(4 + draw(10));
+        const auto messages = static_cast<unsigned>(6 + draw(20));
         clients_.push_back(
             std::make_unique<Client>(*this, static_cast<std::uint16_t>(2001 + i), messages, removalsFade));
     }
 }
 
-Simulation::~Simulation() = default;
+// Nodes still call to etcd while they go.
+Simulation::~Simulation() {
+    isQuiet_ = true;
+    nodes_.clear();
+}
 
 // Some stories are of one trouble, some of many, some of none.
 void Simulation::drawFaults() {
@@ -71,6 +75,7 @@ void Simulation::trace(const std::string& line) {
 
 // Most often nothing happens while a node waits; sometimes very much does.
 void Simulation::othersGoOn() {
+    clock_.advance(std::chrono::milliseconds{1});
     if (isQuiet_ || depth_ >= deepest || !violation_.empty()) return;
     const auto kind = draw(100);
     if (kind < 60) return;

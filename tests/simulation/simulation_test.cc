@@ -17,7 +17,12 @@
 namespace crnpd::simulation {
 namespace {
 
+// Sanitizers look at each story more closely and take ten times as long.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::uint64_t usualSeeds = 3'000;
+#else
 constexpr std::uint64_t usualSeeds = 20'000;
+#endif
 
 std::optional<std::uint64_t> numberFrom(const char* variable) {
     const char* text = std::getenv(variable);

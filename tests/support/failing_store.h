@@ -11,7 +11,8 @@
 //     answer"}));
 //
 // It also holds its caller to the contract of registration_store.h: a commit with another number than the
-// next, an empty or too large batch, or any commit after an unresolved one fails the running test.
+// next, a batch that is too large or, unless the store is shared, empty, or any commit after an unresolved
+// one fails the running test. fill() counts as a commit.
 //
 // Threads    The test sets it up before the store is used by another thread; the counters and the hook may
 //            be read and run while it is used.
@@ -62,6 +63,11 @@ public:
     // what gathers meanwhile.
     void beforeCommit(std::function<void(BatchId, std::span<const Change>)> hook) { hook_ = std::move(hook); }
 
+    // As a replicated store.
+    void share() { isShared_ = true; }
+    void limitBytes(std::size_t bytes) { bytesLimit_ = bytes; }
+
+    [[nodiscard]] bool wasAbandoned() const noexcept { return wasAbandoned_; }
     [[nodiscard]] unsigned commits() const noexcept { return commits_; }
     [[nodiscard]] unsigned outcomeQueries() const noexcept { return outcomeQueries_; }
     [[nodiscard]] unsigned loads() const noexcept { return loads_; }
@@ -80,20 +86,24 @@ public:
     }
 
     [[nodiscard]] std::size_t batchLimit() const noexcept override { return inner_.batchLimit(); }
+    [[nodiscard]] std::size_t bytesLimit() const noexcept override {
+        return bytesLimit_ ? *bytesLimit_ : inner_.bytesLimit();
+    }
+    [[nodiscard]] bool isShared() const noexcept override { return isShared_ || inner_.isShared(); }
+    void abandon() noexcept override {
+        wasAbandoned_ = true;
+        inner_.abandon();
+    }
 
     [[nodiscard]] CommitOutcome commit(BatchId batch, std::span<const Change> changes) noexcept override {
-        if (hook_) hook_(batch, changes);
-        const unsigned n = ++commits_;
-        holdToContract(batch, changes);
-        const auto failure = failureOf(n);
-        if (!failure) return applied(batch, changes);
-        if (failure->effect == Effect::applied) {
-            EXPECT_EQ(applied(batch, changes).state, CommitState::committed);
-        }
-        if (failure->outcome.state == CommitState::unknown) {
-            unresolved_ = Unresolved{batch, failure->effect};
-        }
-        return failure->outcome;
+        EXPECT_TRUE(isShared() || !changes.empty());
+        EXPECT_LE(changes.size(), batchLimit());
+        EXPECT_LE(bytesOf(changes), bytesLimit());
+        return write(batch, changes, &RegistrationStore::commit);
+    }
+
+    [[nodiscard]] CommitOutcome fill(BatchId batch, std::span<const Change> changes) noexcept override {
+        return write(batch, changes, &RegistrationStore::fill);
     }
 
     [[nodiscard]] CommitOutcome outcomeOf(BatchId batch, std::chrono::milliseconds) noexcept override {
@@ -122,13 +132,37 @@ private:
         Effect effect;
     };
 
-    void holdToContract(BatchId batch, std::span<const Change> changes) const {
+    using Write = CommitOutcome (RegistrationStore::*)(BatchId, std::span<const Change>) noexcept;
+
+    CommitOutcome write(BatchId batch, std::span<const Change> changes, Write through) noexcept {
+        if (hook_) hook_(batch, changes);
+        const unsigned n = ++commits_;
+        holdToContract(batch);
+        const auto failure = failureOf(n);
+        if (!failure) return applied(batch, changes, through);
+        if (failure->effect == Effect::applied) {
+            EXPECT_EQ(applied(batch, changes, through).state, CommitState::committed);
+        }
+        if (failure->outcome.state == CommitState::unknown) {
+            unresolved_ = Unresolved{batch, failure->effect};
+        }
+        return failure->outcome;
+    }
+
+    static std::size_t bytesOf(std::span<const Change> changes) {
+        std::size_t bytes = 0;
+        for (const auto& change : changes) {
+            if (const auto* client = std::get_if<ClientRecord>(&change))
+                bytes += client->registrations.size();
+        }
+        return bytes;
+    }
+
+    void holdToContract(BatchId batch) const {
         EXPECT_TRUE(head_) << "commit() before load()";
         EXPECT_FALSE(unresolved_) << "commit() while the outcome of batch " << unresolved_->batch
                                   << " is unknown";
         EXPECT_EQ(batch, head_.value_or(0) + 1);
-        EXPECT_FALSE(changes.empty());
-        EXPECT_LE(changes.size(), inner_.batchLimit());
     }
 
     [[nodiscard]] std::optional<Failure> failureOf(unsigned n) const {
@@ -136,8 +170,8 @@ private:
         return always_;
     }
 
-    CommitOutcome applied(BatchId batch, std::span<const Change> changes) noexcept {
-        auto outcome = inner_.commit(batch, changes);
+    CommitOutcome applied(BatchId batch, std::span<const Change> changes, Write through) noexcept {
+        auto outcome = (inner_.*through)(batch, changes);
         if (outcome.state == CommitState::committed) head_ = batch;
         return outcome;
     }
@@ -150,6 +184,9 @@ private:
     std::function<void(BatchId, std::span<const Change>)> hook_;
     std::optional<BatchId> head_;
     std::optional<Unresolved> unresolved_;
+    bool isShared_ = false;
+    std::optional<std::size_t> bytesLimit_;
+    std::atomic<bool> wasAbandoned_{false};
     std::atomic<unsigned> commits_{0};
     std::atomic<unsigned> outcomeQueries_{0};
     std::atomic<unsigned> loads_{0};

@@ -131,6 +131,20 @@ TEST_P(StoreContract, TakesABatchAsLargeAsItsLimit) {
     EXPECT_EQ(loaded(), expected);
 }
 
+TEST_P(StoreContract, TakesABatchWithAsManyBytesAsItsLimit) {
+    constexpr std::size_t worthTrying = 16U << 20U;
+    if (store->bytesLimit() > worthTrying) GTEST_SKIP() << "this store has no limit";
+    constexpr std::size_t frame = 20;  // of one registration in its stored form, at most
+    const auto each = store->bytesLimit() / store->batchLimit() - frame;
+    Changes changes;
+    for (RecordId id = 1; id <= store->batchLimit(); ++id)
+        changes.emplace_back(largeClient(id, each));
+    commit(changes);
+    commit({largeClient(1, store->bytesLimit() - frame)});
+    reopen();
+    EXPECT_EQ(loaded(), expected);
+}
+
 TEST_P(StoreContract, CountsBatchesAcrossReopening) {
     for (RecordId id = 1; id <= 5; ++id) {
         commit({client(id)});

@@ -43,5 +43,21 @@ TEST_F(PulseTest, AThreadThatIsGoneWithItsWorkIsNotLate) {
     EXPECT_TRUE(pulse.beat({}).empty());
 }
 
+TEST(PulseTest, WhoIsAtLongWorkIsNotLate) {
+    support::ManualClock clock;
+    Pulse pulse(clock);
+    std::vector<std::function<void()>> work;
+    bool isRestoring = true;
+    const std::vector<Pulse::Member> members{
+        {"committer", [&](std::function<void()> piece) { work.push_back(std::move(piece)); },
+         [&] { return isRestoring; }}};
+    EXPECT_TRUE(pulse.beat(members).empty());
+    clock.advance(std::chrono::minutes{5});
+    EXPECT_TRUE(pulse.beat(members).empty());
+    isRestoring = false;
+    EXPECT_EQ(pulse.beat(members).size(), 1U);
+    EXPECT_EQ(work.size(), 1U) << "and nothing was handed to it meanwhile";
+}
+
 }  // namespace
 }  // namespace crnpd::service

@@ -52,14 +52,14 @@ protected:
         }));
         return text;
     }
-    [[nodiscard]] std::string in_(const std::string& name) const { return folder + '/' + name; }
+    [[nodiscard]] std::string at(const std::string& name) const { return folder + '/' + name; }
     std::string write(const std::string& name, const std::string& text) const {
-        std::ofstream(in_(name), std::ios::binary) << text;
-        return in_(name);
+        std::ofstream(at(name), std::ios::binary) << text;
+        return at(name);
     }
     [[nodiscard]] std::string content(const std::string& name) const {
         std::ostringstream text;
-        text << std::ifstream(in_(name), std::ios::binary).rdbuf();
+        text << std::ifstream(at(name), std::ios::binary).rdbuf();
         return text.str();
     }
     // Says that it is ready, takes a dump, and answers.
@@ -88,14 +88,14 @@ TEST_F(DumpCommandsTest, ADumpIsPrintedAsItCame) {
 TEST_F(DumpCommandsTest, ADumpInAFileIsForItsOwnerAlone) {
     write("d", "old");
     write("d.new", "the rest of an attempt that was longer than the dump" + std::string(1000, '.'));
-    ASSERT_EQ(::chmod(in_("d.new").c_str(), 0666), 0);
+    ASSERT_EQ(::chmod(at("d.new").c_str(), 0666), 0);
     const FakeServer server(socket, {answering("{\"ok\":true}\n" + aDump(), endOfLine)});
-    EXPECT_EQ(run({"dump", "--output", in_("d")}), 0) << err.str();
-    EXPECT_EQ(out.str(), "dumped: 3 rows to " + in_("d") + "\n");
+    EXPECT_EQ(run({"dump", "--output", at("d")}), 0) << err.str();
+    EXPECT_EQ(out.str(), "dumped: 3 rows to " + at("d") + "\n");
     EXPECT_EQ(content("d"), aDump());
-    EXPECT_FALSE(std::filesystem::exists(in_("d.new")));
+    EXPECT_FALSE(std::filesystem::exists(at("d.new")));
     struct stat status {};
-    ASSERT_EQ(::stat(in_("d").c_str(), &status), 0);
+    ASSERT_EQ(::stat(at("d").c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 0777U, 0600U);
 }
 
@@ -104,10 +104,10 @@ TEST_F(DumpCommandsTest, ADumpThatIsCutOffLeavesTheOldOne) {
     const auto whole = "{\"ok\":true}\n" + aDump();
     for (const std::size_t length : {std::size_t{12}, std::size_t{50}, whole.size() / 2, whole.size() - 2}) {
         const FakeServer server(socket, {answering(whole.substr(0, length), endOfLine)});
-        EXPECT_EQ(run({"dump", "--output", in_("d")}), 1);
+        EXPECT_EQ(run({"dump", "--output", at("d")}), 1);
         EXPECT_THAT(err.str(), HasSubstr("no whole dump"));
         EXPECT_EQ(content("d"), "old");
-        EXPECT_FALSE(std::filesystem::exists(in_("d.new")));
+        EXPECT_FALSE(std::filesystem::exists(at("d.new")));
         std::filesystem::remove(socket);
     }
 }
@@ -123,7 +123,7 @@ TEST_F(DumpCommandsTest, ADumpThatWasChangedOnItsWayIsNoDump) {
 TEST_F(DumpCommandsTest, AFileThatCannotBeWrittenIsNamed) {
     const auto turn = answering("{\"ok\":true}\n" + aDump(), endOfLine);
     const FakeServer server(socket, {turn, turn});
-    EXPECT_EQ(run({"dump", "--output", in_("none/d")}), 1);
+    EXPECT_EQ(run({"dump", "--output", at("none/d")}), 1);
     EXPECT_THAT(err.str(), HasSubstr("none/d.new: No such file"));
     EXPECT_EQ(run({"dump", "--output", "/dev/null"}), 1);
     EXPECT_THAT(err.str(), HasSubstr("is not a file"));
@@ -131,9 +131,9 @@ TEST_F(DumpCommandsTest, AFileThatCannotBeWrittenIsNamed) {
 
 TEST_F(DumpCommandsTest, AStandbysRefusalIsSaidAndNoFileIsMade) {
     const FakeServer server(socket, {answering("{\"ok\":false,\"error\":\"not active\"}\n", endOfLine)});
-    EXPECT_EQ(run({"dump", "--output", in_("d")}), 1);
+    EXPECT_EQ(run({"dump", "--output", at("d")}), 1);
     EXPECT_EQ(err.str(), "crnpctl: not active\n");
-    EXPECT_FALSE(std::filesystem::exists(in_("d")));
+    EXPECT_FALSE(std::filesystem::exists(at("d")));
 }
 
 TEST_F(DumpCommandsTest, ARestoreSendsTheDumpBehindTheRequest) {
@@ -151,12 +151,12 @@ TEST_F(DumpCommandsTest, ARestoreSendsTheDumpBehindTheRequest) {
 TEST_F(DumpCommandsTest, NothingIsSentUnlessTheFileIsAWholeDump) {
     const auto whole = aDump();
     EXPECT_EQ(run({"restore", write("d", whole.substr(0, whole.size() / 2))}), 2);
-    EXPECT_THAT(err.str(), HasSubstr("nothing was sent: " + in_("d") + ": line "));
+    EXPECT_THAT(err.str(), HasSubstr("nothing was sent: " + at("d") + ": line "));
     EXPECT_EQ(run({"restore", write("d", "")}), 2);
     EXPECT_THAT(err.str(), HasSubstr("the dump is empty"));
     EXPECT_EQ(run({"restore", write("d", "{\"crnpd_dump\":9,\"server\":\"7\"}\n")}), 2);
     EXPECT_THAT(err.str(), HasSubstr("made by crnpd 7"));
-    EXPECT_EQ(run({"restore", in_("none")}), 2);
+    EXPECT_EQ(run({"restore", at("none")}), 2);
     EXPECT_THAT(err.str(), HasSubstr("none: No such file"));
     EXPECT_EQ(run({"restore", folder}), 2);
 }
