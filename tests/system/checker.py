@@ -22,6 +22,7 @@ P4 is decided by what etcd says that was done, which no server's clock or log ca
     {"revision": 17, "leader": 17}                         the leader's key was made (its term), or None: it went
     {"revision": 18, "term": 17, "batch": 4, "rows": 2}    a commit of so many rows; without rows perhaps the last
                                                            one again, by which a leader shows its term
+    {"revision": 19, "stray": 2}                           rows that changed without a commit, which must not be
 
 in etcd's order.
 """
@@ -88,6 +89,9 @@ def fencing_violations(changes):
             if leader is not None and leader <= highest:
                 found.append(f"revision {change['revision']}: the leadership of term {leader} comes after that of {highest}")
             highest = max(highest, leader or 0)
+            continue
+        if "stray" in change:
+            found.append(f"revision {change['revision']}: {change['stray']} rows were changed outside of a commit")
             continue
         if change["term"] != leader:
             found.append(f"revision {change['revision']}: a commit of term {change['term']} while {leader or 'nobody'} leads")

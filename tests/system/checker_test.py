@@ -111,6 +111,9 @@ class Fencing(unittest.TestCase):
         self.finds("'batch': 3", leads(3, 3), commit(4, 3, 1, rows=0), commit(5, 3, 3, rows=0))
         self.finds("'batch': 1", leads(3, 3), commit(4, 3, 2), commit(5, 3, 1, rows=0))
 
+    def test_rows_that_changed_by_themselves_are_found(self):
+        self.finds("outside of a commit", leads(3, 3), commit(4, 3, 1), {"revision": 5, "stray": 1})
+
     def test_a_term_that_comes_again_is_found(self):
         self.finds("comes after", leads(3, 3), leads(7, 7), leads(8, 3))
 

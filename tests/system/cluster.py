@@ -211,7 +211,8 @@ class Cluster:
                 rows[revision] += 1
         for change in found:
             if "batch" in change:
-                change["rows"] = rows[change["revision"]]
+                change["rows"] = rows.pop(change["revision"], 0)
+        found += [{"revision": revision, "stray": count} for revision, count in rows.items()]
         return found
 
 
