@@ -369,6 +369,7 @@ def in_namespaces(*kinds):
             run = subprocess.run([*command, sys.executable, "-B", sys.argv[0], name], capture_output=True, text=True,
                                  env={**os.environ, "CRNPD_TEST_INSIDE": self.id()}, timeout=4 * PATIENCE, check=False)
             self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+            print(*(line for line in run.stdout.splitlines() if line.startswith("#")), sep="\n", flush=True)
             if skipped := re.search(r"skipped=\d+", run.stderr):
                 self.skipTest(f"inside the namespaces: {skipped.group()}")
             return None
