@@ -65,7 +65,11 @@ class Site:
 
 
 class ManagerOfTheTest:
-    """Moves the address as keepalived's track script would: to where `crnpctl role` exits 0, away from everywhere else."""
+    """Moves the address as keepalived's track script would: to where `crnpctl role` exits 0, away from everywhere else.
+
+    Announces it again and again, as every manager has to: a client that hears of it while the host that had it still
+    answers for it may go on with that one for as long as its neighbour table believes in it, most of a minute.
+    """
 
     def __init__(self, site):
         self.site, self.dead, self._over = site, set(), threading.Event()
@@ -82,13 +86,14 @@ class ManagerOfTheTest:
         self.dead.add(host)
 
     def _watch(self, host):
-        network = self.site.network
-        while not self._over.wait(0.1) and host not in self.dead:
+        network, holds = self.site.network, False
+        while not self._over.wait(0.2) and host not in self.dead:
             is_active = self.site.role(host) == 0
-            if is_active and not network.holds(host):
+            if is_active:
                 network.give(host)
-            elif not is_active and network.holds(host):
+            elif holds:
                 network.take(host)
+            holds = is_active
 
 
 class Keepalived:

@@ -83,7 +83,8 @@ class Network:
         return f" {FLOATING}/" in ip("-n", host, "-o", "addr", "show", "dev", "eth0").stdout
 
     def give(self, host):
-        ip("-n", host, "addr", "add", f"{FLOATING}/24", "dev", "eth0")
+        """May be repeated; announces it each time."""
+        ip("-n", host, "addr", "replace", f"{FLOATING}/24", "dev", "eth0")
         self.run(host, "python3", "-c", ANNOUNCE, FLOATING)
 
     def take(self, host):
