@@ -118,7 +118,8 @@ class EtcdCluster:
             raise AssertionError("etcd is not installed; on Debian: apt-get install etcd-server etcd-client")
         self._own = tempfile.TemporaryDirectory(prefix="crnpd-etcd-")
         self.folder = Path(self._own.name)
-        self.options = ["--heartbeat-interval", str(heartbeat), "--election-timeout", str(election)]
+        # As config/examples/etcd.conf has it.
+        self.options = ["--pre-vote", "--heartbeat-interval", str(heartbeat), "--election-timeout", str(election)]
         if quota:
             self.options += ["--quota-backend-bytes", str(quota)]
         self.members = [Member(self, f"m{i + 1}", *host) for i, host in enumerate(hosts or [()] * count)]

@@ -229,7 +229,7 @@ class Server:
             status = self.status()
             return status and condition(status)
 
-        wait_for(seen, f"a state of the server; it said:\n{self.said()}")
+        wait_for(seen, lambda: f"a state of the server; it said:\n{self.said()}")
 
     def kill(self):
         os.kill(self.pid, signal.SIGKILL)
@@ -274,7 +274,7 @@ class Server:
         return lines
 
     def wait_for_log(self, *ids, count=1):
-        return wait_for(lambda: len(lines := self.log(*ids)) >= count and lines, f"{ids} in the log:\n{self.said()}")
+        return wait_for(lambda: len(lines := self.log(*ids)) >= count and lines, lambda: f"{ids} in the log:\n{self.said()}")
 
     def said(self):
         """For the messages of failed tests."""
