@@ -260,7 +260,7 @@ Result<void> GrpcClient::follow(const std::string& prefix, Revision from, const 
         const auto deadline = std::chrono::system_clock::now() + options_.attemptTime;
         if (auto status = authenticate(member, deadline, token); !status.ok()) return failed(index, status);
         WatchCall call(member, token, options_.attemptTime);
-        auto ended = call.run(prefix, from, onEvents, std::move(stop));
+        auto ended = call.run(prefix, from, onEvents, stop);
         if (ended) return ended;
         // A refusal may be the token's fault, which a watch does not always say.
         if (ended.error().code == ErrorCode::io) forget(token);

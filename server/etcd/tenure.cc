@@ -62,7 +62,7 @@ void Tenure::watchTime() {
     std::unique_lock lock(mutex_);
     while (!stop.stop_requested()) {
         const auto left = sent_ + time_ - clock_.steady();
-        if (left <= left.zero()) {
+        if (left <= SteadyTime::duration::zero()) {
             const auto why = trouble_.empty() ? std::string("this process was not running") : trouble_;
             lock.unlock();
             return lose("the lease may have run out: " + why);

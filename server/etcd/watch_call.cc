@@ -38,7 +38,7 @@ WatchCall::~WatchCall() {
 }
 
 Result<void> WatchCall::run(const std::string& prefix, Revision from, const Watches::OnEvents& onEvents,
-                            std::stop_token stop) {
+                            const std::stop_token& stop) {
     auto& creation = *creation_.mutable_create_request();
     creation.set_key(prefix);
     creation.set_range_end(wire::endOf(prefix));
@@ -47,7 +47,7 @@ Result<void> WatchCall::run(const std::string& prefix, Revision from, const Watc
 
     stream_ = member_.watch->PrepareAsyncWatch(&context_, &queue_);
     begin(Step::start);
-    stream_->StartCall(reinterpret_cast<void*>(Step::start));
+    stream_->StartCall(tagOf(Step::start));
     Verdict verdict;
     {
         const std::stop_callback cancel(stop, [this] { context_.TryCancel(); });
@@ -76,7 +76,7 @@ WatchCall::Verdict WatchCall::next(const Watches::OnEvents& onEvents) {
         isBroken_ = true;
         return {};
     }
-    return onDone(static_cast<Step>(reinterpret_cast<std::intptr_t>(tag)), onEvents);
+    return onDone(*static_cast<const Step*>(tag), onEvents);
 }
 
 WatchCall::Verdict WatchCall::onDone(Step step, const Watches::OnEvents& onEvents) {
@@ -96,7 +96,7 @@ WatchCall::Verdict WatchCall::onDone(Step step, const Watches::OnEvents& onEvent
     }
     response_.Clear();
     begin(Step::read);
-    stream_->Read(&response_, reinterpret_cast<void*>(Step::read));
+    stream_->Read(&response_, tagOf(Step::read));
     return {};
 }
 
@@ -129,7 +129,7 @@ WatchCall::Verdict WatchCall::onNothing() {
 
 void WatchCall::send(const etcdserverpb::WatchRequest& request) {
     begin(Step::write);
-    stream_->Write(request, reinterpret_cast<void*>(Step::write));
+    stream_->Write(request, tagOf(Step::write));
 }
 
 grpc::Status WatchCall::end() {
@@ -141,7 +141,7 @@ grpc::Status WatchCall::end() {
     bool isDone = false;
     for (; begun_ > 0 && queue_.Next(&tag, &isDone); --begun_) {
     }
-    stream_->Finish(&status, reinterpret_cast<void*>(Step::finish));
+    stream_->Finish(&status, tagOf(Step::finish));
     (void)queue_.Next(&tag, &isDone);
     queue_.Shutdown();
     while (queue_.Next(&tag, &isDone)) {

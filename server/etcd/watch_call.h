@@ -9,7 +9,10 @@
 // Threads    run() blocks its caller, who is also called back; once for each object.
 #pragma once
 
+#include <array>
 #include <chrono>
+#include <cstddef>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -31,14 +34,16 @@ public:
     WatchCall& operator=(const WatchCall&) = delete;
 
     [[nodiscard]] Result<void> run(const std::string& prefix, Revision from,
-                                   const Watches::OnEvents& onEvents, std::stop_token stop);
+                                   const Watches::OnEvents& onEvents, const std::stop_token& stop);
 
 private:
     using Clock = std::chrono::steady_clock;
     // What was begun and comes back from the queue.
-    enum class Step : std::intptr_t { start = 1, write, read, finish };
+    enum class Step { start, write, read, finish };
     using Verdict = std::optional<Result<void>>;
 
+    // What gRPC carries along with a step and hands back.
+    [[nodiscard]] void* tagOf(Step step) noexcept { return &tags_[static_cast<std::size_t>(step)]; }
     void begin(Step step);
     // Waits for a step to be done, a little while at most.
     [[nodiscard]] Verdict next(const Watches::OnEvents& onEvents);
@@ -57,6 +62,7 @@ private:
         stream_;
     etcdserverpb::WatchRequest creation_;
     etcdserverpb::WatchResponse response_;
+    std::array<Step, 4> tags_{Step::start, Step::write, Step::read, Step::finish};
     int begun_ = 0;  // steps that have not come back
     bool isStarted_ = false;
     bool isWriting_ = false;
