@@ -25,6 +25,7 @@ EtcdElection::~EtcdElection() = default;
 Result<store::Term> EtcdElection::campaign(std::stop_token stop) noexcept {
     try {
         resign();
+        successor_ = {};
         while (!stop.stop_requested()) {
             const auto standing = stand();
             if (!standing) {
@@ -93,15 +94,7 @@ void EtcdElection::awaitVacancy(Revision from, const std::stop_token& stop) {
     const auto ended = watches_.follow(
         options_.keys.leader(), from,
         [&](const std::vector<Event>& events) {
-            for (const auto& event : events) {
-                if (event.key != options_.keys.leader()) continue;
-                if (!event.row) {
-                    noteLeader({});
-                    wait.now();
-                } else if (const auto successor = decodeLeader(event.row->value)) {
-                    noteLeader(successor->name);
-                }
-            }
+            if (noteLeaderIn(events)) wait.now();
         },
         wait.token());
     if (ended || ended.error().code == ErrorCode::notFound) return;
@@ -109,18 +102,64 @@ void EtcdElection::awaitVacancy(Revision from, const std::stop_token& stop) {
     pauseFor(options_.pause, stop);
 }
 
+bool EtcdElection::noteLeaderIn(const std::vector<Event>& events) {
+    bool isVacant = false;
+    for (const auto& event : events) {
+        if (event.key != options_.keys.leader()) continue;
+        isVacant = !event.row;
+        if (isVacant) {
+            noteLeader({});
+        } else if (const auto successor = decodeLeader(event.row->value)) {
+            noteLeader(successor->name);
+        }
+    }
+    return isVacant;
+}
+
+// What is read may be older than our resignation: then the row is our own.
+void EtcdElection::watchSuccessor(store::Term term, const std::stop_token& stop) noexcept {
+    try {
+        while (!stop.stop_requested()) {
+            const auto page = etcd_.read(options_.keys.leader(), "", 0, 1);
+            if (page) {
+                for (const auto& row : page->rows) {
+                    if (row.created == static_cast<Revision>(term)) continue;
+                    noteLeaderIn({{row.modified, row.key, row}});
+                }
+                (void)watches_.follow(
+                    options_.keys.leader(), page->revision + 1,
+                    [this](const std::vector<Event>& events) { noteLeaderIn(events); }, stop);
+            }
+            pauseFor(options_.pause, stop);
+        }
+    } catch (const std::exception&) {
+        // As if nobody had been elected yet.
+    }
+}
+
 void EtcdElection::resign() noexcept {
     if (!tenure_) return;
     const auto term = tenure_->term();
     tenure_.reset();  // from now on nobody calls a loss what we do ourselves
     const auto until = clock_.steady() + options_.resignLimit;
+    bool isGiven = false;
     for (;;) {
         const auto given = etcd::resign(etcd_, options_.keys, term);
+        isGiven = static_cast<bool>(given);
         if (given || given.error().code != ErrorCode::busy || clock_.steady() >= until) break;
         pauseFor(options_.pause, {});
     }
     // If etcd is away the note stays: whoever cleans up after this process may have more luck.
     if (dropLease(until) && !options_.leaseFile.empty()) removeLeaseFile(options_.leaseFile);
+    if (isGiven) startWatchingSuccessor(term);
+}
+
+void EtcdElection::startWatchingSuccessor(store::Term term) noexcept {
+    try {
+        successor_ = std::jthread([this, term](const std::stop_token& stop) { watchSuccessor(term, stop); });
+    } catch (const std::exception&) {
+        // Nobody is told who was elected, and so others have their whole time for it.
+    }
 }
 
 bool EtcdElection::dropLease(SteadyTime until) {

@@ -17,6 +17,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "common/clock.h"
@@ -59,6 +60,11 @@ private:
     [[nodiscard]] Result<void> takeLease();
     [[nodiscard]] store::Term lead(const Standing& standing);
     void awaitVacancy(Revision from, const std::stop_token& stop);
+    // Between a resignation and the next campaign: tells leader() who was elected, other than our `term`.
+    void startWatchingSuccessor(store::Term term) noexcept;
+    void watchSuccessor(store::Term term, const std::stop_token& stop) noexcept;
+    // True if the leader's key went with the last of them.
+    bool noteLeaderIn(const std::vector<Event>& events);
     void note(const std::optional<Error>& trouble);
     void noteLeader(std::string name);
     // Revokes what we hold; false if etcd did not answer in time.
@@ -78,6 +84,8 @@ private:
     std::string leader_;
     std::vector<std::string> unanswered_;  // since etcd answered last
     std::string obstacle_;
+
+    std::jthread successor_;  // ends first: it uses the rest
 };
 
 }  // namespace crnpd::etcd

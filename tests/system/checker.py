@@ -19,8 +19,10 @@ without a reply since the last look. Events here have a class and nothing else.
 
 P4 is decided by what etcd says that was done, which no server's clock or log can contradict: a list of
 
-    {"revision": 17, "leader": 17}               the leader's key was made (its term), or None: it went
-    {"revision": 18, "term": 17, "batch": 4}     a commit, or the last one again under a new term
+    {"revision": 17, "leader": 17}                         the leader's key was made (its term), or None: it went
+    {"revision": 18, "term": 17, "batch": 4, "rows": 2}    a commit of so many rows; without rows perhaps the last
+                                                           one again, by which a leader shows its term
+    {"revision": 19, "stray": 2}                           rows that changed without a commit, which must not be
 
 in etcd's order.
 """
@@ -88,11 +90,14 @@ def fencing_violations(changes):
                 found.append(f"revision {change['revision']}: the leadership of term {leader} comes after that of {highest}")
             highest = max(highest, leader or 0)
             continue
+        if "stray" in change:
+            found.append(f"revision {change['revision']}: {change['stray']} rows were changed outside of a commit")
+            continue
         if change["term"] != leader:
             found.append(f"revision {change['revision']}: a commit of term {change['term']} while {leader or 'nobody'} leads")
-        # Whoever is elected puts its term to the last batch before anything else.
-        next_ones = [1] if last and change["term"] == last["term"] else [0, 1]
-        if last and (change["term"] < last["term"] or change["batch"] - last["batch"] not in next_ones):
+        # Whoever reads everything puts its term to the last batch again, which changes no rows.
+        next_one = last["batch"] + (1 if change["rows"] or change["batch"] != last["batch"] else 0) if last else 0
+        if last and (change["term"] < last["term"] or change["batch"] != next_one):
             found.append(f"revision {change['revision']}: {change} comes after {last}")
         last = change
     return found

@@ -80,8 +80,8 @@ def leads(revision, term):
     return {"revision": revision, "leader": term}
 
 
-def commit(revision, term, batch):
-    return {"revision": revision, "term": term, "batch": batch}
+def commit(revision, term, batch, rows=1):
+    return {"revision": revision, "term": term, "batch": batch, "rows": rows}
 
 
 class Fencing(unittest.TestCase):
@@ -93,7 +93,7 @@ class Fencing(unittest.TestCase):
     def test_one_leader_after_the_other_may_commit(self):
         self.assertEqual(fencing_violations([leads(3, 3), commit(4, 3, 1), commit(5, 3, 2), leads(6, None), leads(7, 7), commit(9, 7, 3)]), [])
         self.assertEqual(fencing_violations([leads(3, 3), leads(4, 4), commit(5, 4, 1)]), [])
-        self.assertEqual(fencing_violations([leads(3, 3), commit(4, 3, 1), leads(5, 5), commit(6, 5, 1), commit(7, 5, 2)]), [])
+        self.assertEqual(fencing_violations([leads(3, 3), commit(4, 3, 1), leads(5, 5), commit(6, 5, 1, rows=0), commit(7, 5, 2)]), [])
 
     def test_a_late_commit_of_the_one_before_is_found(self):
         found = fencing_violations([leads(3, 3), commit(4, 3, 1), leads(5, None), leads(6, 6), commit(7, 6, 2), commit(8, 3, 3)])
@@ -107,6 +107,12 @@ class Fencing(unittest.TestCase):
     def test_a_commit_that_is_missing_or_done_twice_is_found(self):
         self.finds("'batch': 3", leads(3, 3), commit(4, 3, 1), commit(5, 3, 3))
         self.finds("'batch': 1", leads(3, 3), commit(4, 3, 1), commit(5, 3, 1))
+        self.finds("'batch': 1", leads(3, 3), commit(4, 3, 1), leads(5, 5), commit(6, 5, 1))
+        self.finds("'batch': 3", leads(3, 3), commit(4, 3, 1, rows=0), commit(5, 3, 3, rows=0))
+        self.finds("'batch': 1", leads(3, 3), commit(4, 3, 2), commit(5, 3, 1, rows=0))
+
+    def test_rows_that_changed_by_themselves_are_found(self):
+        self.finds("outside of a commit", leads(3, 3), commit(4, 3, 1), {"revision": 5, "stray": 1})
 
     def test_a_term_that_comes_again_is_found(self):
         self.finds("comes after", leads(3, 3), leads(7, 7), leads(8, 3))

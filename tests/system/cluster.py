@@ -9,6 +9,7 @@
 Each node is a server with a folder and an address of its own on loopback; a client tries the addresses in turn,
 which stands for the floating address of a real cluster: only the active server listens.
 """
+import collections
 import contextlib
 import re
 import subprocess
@@ -159,6 +160,12 @@ class Cluster:
             run = node.revoke_lease()
             assert run.returncode == 0, run.stdout + run.stderr
 
+    def revoke_lease_of_leader(self):
+        """By somebody who thinks that it is dead. What it does not know yet costs it every commit."""
+        leader = self.etcd.lease_of(PREFIX + "/leader")
+        if leader:
+            self.etcd.ctl("lease", "revoke", f"{leader:x}")
+
     def member_of(self, node):
         """The etcd member that lives on the same machine."""
         return self.etcd.members[self.nodes.index(node)]
@@ -193,12 +200,19 @@ class Cluster:
 
     def changes(self, since=1):
         """Who led and what was committed, in etcd's own order, for checker.fencing_violations()."""
-        found = []
+        found, rows = [], collections.Counter()
         for change in self.etcd.history(PREFIX + "/", since):
-            if change["key"] == PREFIX + "/leader":
-                found.append({"revision": change["revision"], "leader": None if change["value"] is None else change["created"]})
-            elif change["key"] == PREFIX + "/head" and change["value"] is not None:
-                found.append({"revision": change["revision"], **head_of(change["value"])})
+            revision, key, value = change["revision"], change["key"].removeprefix(PREFIX), change["value"]
+            if key == "/leader":
+                found.append({"revision": revision, "leader": None if value is None else change["created"]})
+            elif key == "/head" and value is not None:
+                found.append({"revision": revision, **head_of(value)})
+            elif key.startswith("/client/"):
+                rows[revision] += 1
+        for change in found:
+            if "batch" in change:
+                change["rows"] = rows.pop(change["revision"], 0)
+        found += [{"revision": revision, "stray": count} for revision, count in rows.items()]
         return found
 
 

@@ -80,10 +80,13 @@ class Trouble:
         self.counts["servers killed"] += 1
 
     def pause(self):
-        """From half a lease, after which it still leads, to three, after which another one does for long."""
+        """From half a lease, after which it still leads, to three, after which another one does for long. Sometimes
+        its lease is revoked meanwhile, so that it wakes up before its own clock could tell it anything."""
         node = self.cluster.active()
         os.kill(node.pid, signal.SIGSTOP)
         try:
+            if self.chance.random() < 0.5:
+                self.cluster.revoke_lease_of_leader()
             until = time.monotonic() + self.chance.uniform(0.5, 3) * self.cluster.lease
             wait_for(lambda: time.monotonic() >= until, "the end of the pause", pause=0.02)
         finally:

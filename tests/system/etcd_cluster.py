@@ -230,6 +230,11 @@ class EtcdCluster:
         rows = json.loads(self.ctl("get", "--prefix", prefix, "-w", "json").stdout).get("kvs", [])
         return {base64.b64decode(row["key"]).decode(): base64.b64decode(row["value"]).decode(errors="replace") for row in rows}
 
+    def lease_of(self, key):
+        """The lease that the key hangs on, or None."""
+        rows = json.loads(self.ctl("get", key, "-w", "json").stdout).get("kvs", [])
+        return rows[0].get("lease") if rows else None
+
     def fill_up(self, key="/filler"):
         """Writes under that key until etcd refuses for want of space."""
         value = os.urandom(512 * 1024).hex().encode()

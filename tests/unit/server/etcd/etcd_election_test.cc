@@ -108,6 +108,18 @@ TEST_F(EtcdElectionTest, ElectsOneAndTellsTheOtherWhoLeads) {
     EXPECT_EQ(leaderRow()->created, static_cast<Revision>(term));
 }
 
+TEST_F(EtcdElectionTest, WhoResignedLearnsWhoWasElectedWithoutStandingAgain) {
+    auto one = candidate(named("one"));
+    (void)one->term();
+    one->election->resign();
+    EXPECT_EQ(one->election->leader(), "");
+    auto two = candidate(named("two"));
+    (void)two->term();
+    EXPECT_TRUE(eventually([&] { return one->election->leader() == "two"; }));
+    two->election->resign();
+    EXPECT_TRUE(eventually([&] { return one->election->leader().empty(); }));
+}
+
 TEST_F(EtcdElectionTest, HandsOverAtOnceWhenOneResigns) {
     auto one = candidate(named("one"));
     const auto term = one->term();
