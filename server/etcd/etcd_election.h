@@ -53,7 +53,7 @@ public:
     void resign() noexcept override;
     [[nodiscard]] std::string leader() const override;
     [[nodiscard]] std::string obstacle() const override;
-    void onLoss(std::function<void(const std::string& reason)> lost) override { lost_ = std::move(lost); }
+    void onLoss(const std::function<void(const std::string& reason)>& lost) override { lost_ = lost; }
 
 private:
     [[nodiscard]] Result<Standing> stand();

@@ -51,7 +51,7 @@ public:
     // 128 operations are the most etcd takes in a transaction, and the head is one.
     [[nodiscard]] std::size_t batchLimit() const noexcept override { return 127; }
     // 1.5 MiB are. The rest is for 128 keys and their framing, about 130 bytes each and the prefix.
-    [[nodiscard]] std::size_t bytesLimit() const noexcept override { return 1'280 * 1024; }
+    [[nodiscard]] std::size_t bytesLimit() const noexcept override { return 1'280UL * 1024; }
     [[nodiscard]] bool isShared() const noexcept override { return true; }
     [[nodiscard]] store::CommitOutcome commit(BatchId batch,
                                               std::span<const Change> changes) noexcept override;

@@ -44,7 +44,7 @@ public:
 
     // `lost` is called, on a thread of the election's, when a leadership of ours ends without resign(): the
     // lease ran out, somebody seized it. Once for each leadership at most. Set before the first campaign().
-    virtual void onLoss(std::function<void(const std::string& reason)> /*lost*/) {}
+    virtual void onLoss(const std::function<void(const std::string& reason)>& /*lost*/) {}
 };
 
 }  // namespace crnpd::store

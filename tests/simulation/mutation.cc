@@ -80,10 +80,20 @@ class WithoutFence final : public AlteredEtcd {
 public:
     using AlteredEtcd::AlteredEtcd;
     Result<etcd::TransactionAnswer> transact(const etcd::Transaction& transaction) noexcept override {
-        const auto seen = isFence(transaction) ? transaction.conditions.at(1).is : 0;
-        if (seen == 0) return inner_.transact(transaction);
-        return etcd::TransactionAnswer{true, seen, {}};
+        believed_ = isFence(transaction) ? transaction.conditions.at(1).is : 0;
+        if (believed_ != 0) return etcd::TransactionAnswer{true, believed_, {}};
+        auto answer = inner_.transact(transaction);
+        if (answer) lastSeen_ = answer->revision;
+        return answer;
     }
+    Result<etcd::Page> read(const std::string& prefix, const std::string& after, Revision at,
+                            std::size_t limit) noexcept override {
+        return inner_.read(prefix, after, at == believed_ ? lastSeen_ : at, limit);
+    }
+
+private:
+    Revision believed_ = 0;
+    Revision lastSeen_ = 0;
 };
 
 class AlteredStore : public store::RegistrationStore {

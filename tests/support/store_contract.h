@@ -133,8 +133,8 @@ TEST_P(StoreContract, TakesABatchAsLargeAsItsLimit) {
 
 TEST_P(StoreContract, TakesABatchWithAsManyBytesAsItsLimit) {
     constexpr std::size_t worthTrying = 16U << 20U;
-    if (store->bytesLimit() > worthTrying) GTEST_SKIP() << "this store has no limit";
-    constexpr std::size_t frame = 20;  // of one registration in its stored form, at most
+    if (store->bytesLimit() > worthTrying) return;  // it has none
+    constexpr std::size_t frame = 20;               // of one registration in its stored form, at most
     const auto each = store->bytesLimit() / store->batchLimit() - frame;
     Changes changes;
     for (RecordId id = 1; id <= store->batchLimit(); ++id)

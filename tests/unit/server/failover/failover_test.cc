@@ -50,7 +50,7 @@ public:
         const std::scoped_lock lock(mutex_);
         return leader_;
     }
-    void onLoss(std::function<void(const std::string&)> lost) override { lost_ = std::move(lost); }
+    void onLoss(const std::function<void(const std::string&)>& lost) override { lost_ = lost; }
 
     void lead(std::string other) {
         const std::scoped_lock lock(mutex_);

@@ -93,9 +93,9 @@ protected:
     xml::Runtime xml;
     Occupancy occupancy{{.connections = 10, .perAddress = 3}};
     exchange::MemoryBudget memory{1000000};
-    Shared shared{clock, xml, occupancy, memory, [this](const IpAddress&, RegistrationMessage, auto decided) {
-                      submit(std::move(decided));
-                  }};
+    Shared shared{
+        clock, xml, occupancy, memory,
+        [this](const IpAddress&, const RegistrationMessage&, auto decided) { submit(std::move(decided)); }};
     std::shared_ptr<net::ListenSocket> socket =
         net::ListenSocket::open(SocketAddress::parse("127.0.0.1:0").value()).value();
     std::unique_ptr<Worker> worker;

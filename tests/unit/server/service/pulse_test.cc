@@ -43,19 +43,17 @@ TEST_F(PulseTest, AThreadThatIsGoneWithItsWorkIsNotLate) {
     EXPECT_TRUE(pulse.beat({}).empty());
 }
 
-TEST(PulseTest, WhoIsAtLongWorkIsNotLate) {
-    support::ManualClock clock;
-    Pulse pulse(clock);
-    std::vector<std::function<void()>> work;
+TEST_F(PulseTest, WhoIsAtLongWorkIsNotLate) {
     bool isRestoring = true;
-    const std::vector<Pulse::Member> members{
+    std::vector<std::function<void()>> work;
+    const std::vector<Pulse::Member> restoring{
         {"committer", [&](std::function<void()> piece) { work.push_back(std::move(piece)); },
          [&] { return isRestoring; }}};
-    EXPECT_TRUE(pulse.beat(members).empty());
+    EXPECT_TRUE(pulse.beat(restoring).empty());
     clock.advance(std::chrono::minutes{5});
-    EXPECT_TRUE(pulse.beat(members).empty());
+    EXPECT_TRUE(pulse.beat(restoring).empty());
     isRestoring = false;
-    EXPECT_EQ(pulse.beat(members).size(), 1U);
+    EXPECT_EQ(pulse.beat(restoring).size(), 1U);
     EXPECT_EQ(work.size(), 1U) << "and nothing was handed to it meanwhile";
 }
 
