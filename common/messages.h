@@ -124,15 +124,16 @@ inline constexpr Message<Text> storeUnusable{
     level::err,
     "the registrations cannot be read: {}",
     {"REASON"},
-    "The server does not serve clients and leaves the file as it is. Restore a back-up (docs/operations.md), "
-    "or mend what the text names."};
+    "The server does not serve clients and leaves what is stored as it is. Restore a back-up "
+    "(docs/operations.md), or mend what the text names. An etcd that cannot be reached is tried again."};
 
-inline constexpr Message<Text> waitingForLock{
-    "CRNPD-STO-003",
-    level::info,
-    "standing by: the registrations are in use by {}",
-    {"HOLDER"},
-    "Another server is active. This one takes over within a second when that one ends."};
+inline constexpr Message<Text> waitingForLock{"CRNPD-STO-003",
+                                              level::info,
+                                              "standing by: the registrations are in use by {}",
+                                              {"HOLDER"},
+                                              "Another server is active. This one takes over within a second "
+                                              "when that one ends; when its whole host dies, "
+                                              "after the lease (store.etcd.lease)."};
 
 inline constexpr Message<Count> fillingCleared{
     "CRNPD-STO-010",

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "common/messages.h"
 #include "server/etcd/etcd_election.h"
 #include "server/etcd/etcd_store.h"
 #include "server/etcd/follower.h"
@@ -93,8 +94,7 @@ public:
     std::chrono::milliseconds commitLimit() const noexcept override { return settings_.commitLimit; }
     std::optional<Copy> copy() const override {
         const auto status = follower_.status();
-        if (!status.isComplete) return std::nullopt;
-        return Copy{status.clients, status.batch};
+        return Copy{status.isComplete, status.clients, status.batch, status.trouble};
     }
     const std::string& name() const noexcept override { return name_; }
 
@@ -107,7 +107,13 @@ private:
             : EtcdStore(etcd, clock, term, std::move(options), &follower), follower_(follower) {}
         LeadersStore(const LeadersStore&) = delete;
         LeadersStore& operator=(const LeadersStore&) = delete;
-        ~LeadersStore() override { follower_.start(); }
+        ~LeadersStore() override {
+            try {
+                follower_.start();
+            } catch (const std::exception& fault) {  // no thread to be had: a takeover reads everything then
+                log(msg::copyReadAnew, fault.what());
+            }
+        }
 
         Result<Snapshot> load() noexcept override {
             auto snapshot = EtcdStore::load();
@@ -145,6 +151,12 @@ std::unique_ptr<Backend> Backend::make(const config::Settings& settings) {
     auto client = connect(settings.store.etcd);
     if (!client) throw std::runtime_error(client.error().text);
     return std::make_unique<EtcdBackend>(settings, std::move(*client));
+}
+
+std::string Backend::Copy::text() const {
+    if (!isComplete) return fmt::format("no copy held ready{}{}", trouble.empty() ? "" : ": ", trouble);
+    return fmt::format("{} clients held ready, revision {}{}{}", clients, batch, trouble.empty() ? "" : "; ",
+                       trouble);
 }
 
 std::filesystem::path leaseFile(const config::Settings& settings) {

@@ -26,8 +26,13 @@ class Backend {
 public:
     // What a standby holds ready for a takeover.
     struct Copy {
+        bool isComplete = false;  // the numbers are of use
         std::size_t clients = 0;
         BatchId batch = 0;
+        std::string trouble;  // why it is behind or missing, if it is
+
+        // "12 clients held ready, revision 34", or why not.
+        [[nodiscard]] std::string text() const;
     };
 
     Backend() = default;
@@ -42,7 +47,7 @@ public:
     [[nodiscard]] virtual std::unique_ptr<store::RegistrationStore> openStore(store::Term term) = 0;
     // How long an outcome that is unknown is looked for.
     [[nodiscard]] virtual std::chrono::milliseconds commitLimit() const noexcept = 0;
-    // Nothing where a standby holds no copy.
+    // Nothing where a standby keeps none.
     [[nodiscard]] virtual std::optional<Copy> copy() const { return std::nullopt; }
     // For messages: "/var/lib/crnpd/registrations.db", "etcd, /crnpd".
     [[nodiscard]] virtual const std::string& name() const noexcept = 0;

@@ -24,7 +24,7 @@ Error tooMuch(const std::string& what) {
 }
 
 // The rules that a client's own message would have met.
-Result<void> checkLimits(const Snapshot& rows, const config::Settings& settings) {
+Result<void> checkLimits(const Snapshot& rows, const config::Settings& settings, std::size_t storeLimit) {
     if (rows.clients.size() > settings.maxClients) {
         return tooMuch(fmt::format("the dump has {} clients, and max_clients is {}", rows.clients.size(),
                                    settings.maxClients));
@@ -40,6 +40,11 @@ Result<void> checkLimits(const Snapshot& rows, const config::Settings& settings)
             return tooMuch(
                 fmt::format("the registrations of {} take {} bytes, and limits.message_bytes is {}",
                             client.client.text(), client.registrations.size(), limits.messageBytes));
+        }
+        if (client.registrations.size() > storeLimit) {
+            return tooMuch(
+                fmt::format("the registrations of {} take {} bytes, and this store takes {} of one client",
+                            client.client.text(), client.registrations.size(), storeLimit));
         }
     }
     return {};
@@ -70,7 +75,11 @@ auto ServerOperations::ask(Question question) const
     auto future = answer->get_future();
     if (!serving ||
         !serving->committer().ask([answer, question = std::move(question)](const commit::View& view) {
-            answer->set_value(question(view));
+            try {
+                answer->set_value(question(view));
+            } catch (...) {  // out of memory: the one who asks is told, the committer goes on
+                answer->set_exception(std::current_exception());
+            }
         })) {
         return notActive();
     }
@@ -114,7 +123,7 @@ control::Status ServerOperations::status() {
 
     const auto serving = state_.serving();
     if (!serving) {
-        if (const auto copy = backend_.copy()) {
+        if (const auto copy = backend_.copy(); copy && copy->isComplete) {
             status.clients = copy->clients;
             status.revision = copy->batch;
         }
@@ -229,14 +238,15 @@ Result<void> ServerOperations::mayRestore() {
 }
 
 Result<void> ServerOperations::restore(Snapshot rows, const std::function<void()>& stillWorking) {
-    if (auto fits = checkLimits(rows, *state_.settings()); !fits) return fits;
     if (auto may = mayRestore(); !may) return may;
     const auto serving = state_.serving();
+    if (!serving) return notActive();
+    if (auto fits = checkLimits(rows, *state_.settings(), serving->committer().bytesLimit()); !fits)
+        return fits;
     auto answer = std::make_shared<std::promise<Result<void>>>();
     auto future = answer->get_future();
-    if (!serving || !serving->committer().fill(std::move(rows), [answer](const Result<void>& filled) {
-            answer->set_value(filled);
-        })) {
+    if (!serving->committer().fill(std::move(rows),
+                                   [answer](const Result<void>& filled) { answer->set_value(filled); })) {
         return notActive();
     }
     while (future.wait_for(signOfLife) != std::future_status::ready)

@@ -248,12 +248,15 @@ void Server::tellStatus() {
 
 std::string Server::statusText() {
     if (const auto serving = state_.serving()) {
-        serving->committer().ask([this](const commit::View& view) { clients_ = view.registry.clients(); });
-        return fmt::format("{}: {} clients, term {}", name(failover_.role().role), clients_.load(),
-                           failover_.term());
+        serving->committer().ask([this](const commit::View& view) {
+            clients_ = view.registry.clients();
+            revision_ = view.head;
+        });
+        return fmt::format("{}: {} clients, term {}, revision {}", name(failover_.role().role),
+                           clients_.load(), failover_.term(), revision_.load());
     }
     auto text = failover_.whyNotActive();
-    if (const auto copy = backend_->copy()) text += fmt::format("; {} clients held ready", copy->clients);
+    if (const auto copy = backend_->copy()) text += "; " + copy->text();
     return text;
 }
 

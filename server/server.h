@@ -83,6 +83,7 @@ private:
     // neither.
     std::mutex changeMutex_;
     std::atomic<std::uint64_t> clients_{0};
+    std::atomic<std::uint64_t> revision_{0};
     std::atomic<std::uint64_t> repliesGiven_{0};  // of terms that are over
     std::string statusTold_;
     std::string leaderTold_;

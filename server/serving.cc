@@ -63,16 +63,19 @@ Serving::~Serving() {
 }
 
 void Serving::stop() {
-    {
-        const std::scoped_lock lock(socketsMutex_);
-        stopped_ = true;
-    }
     for (const auto& worker : workers_)
         worker->stopTaking();
+    closeSockets();
     for (const auto& worker : workers_)
         worker->join();
     committer_.stop();
+}
+
+// The workers hold theirs until they have accepted what was waiting. Before anything is waited for: whoever
+// connects to a socket that nobody accepts from any more would be reset in the end.
+void Serving::closeSockets() {
     const std::scoped_lock lock(socketsMutex_);
+    stopped_ = true;
     for (const auto& socket : sockets_)
         log(msg::notListening, socket->address().text());
     sockets_.clear();
@@ -161,7 +164,7 @@ std::vector<service::Pulse::Member> Serving::members() {
                        [this](std::function<void()> work) {
                            committer_.ask([work = std::move(work)](const commit::View&) { work(); });
                        },
-                       [this] { return committer_.isFilling(); }});
+                       [flag = committer_.isAtLongWork()] { return flag->load(); }});
     for (std::size_t i = 0; i < workers_.size(); ++i) {
         members.push_back(
             {fmt::format("worker {}", i + 1),

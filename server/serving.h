@@ -58,6 +58,7 @@ private:
     using Sockets = intake::Worker::Sockets;
 
     [[nodiscard]] Result<Sockets> socketsFor(const std::vector<SocketAddress>& addresses) const;
+    void closeSockets();
     void submit(const IpAddress& peer, RegistrationMessage message, exchange::Decider::Decided decided);
 
     commit::Committer committer_;

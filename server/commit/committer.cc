@@ -43,20 +43,19 @@ void Committer::abandon(const std::string& reason) {
 }
 
 void Committer::submit(registry::Request request, Completion completion) {
-    Task task = Submission{std::move(request), std::move(completion)};
-    if (enqueue(task)) return;
-    std::get<Submission>(task).completion(
+    Submission submission{std::move(request), std::move(completion)};
+    if (enqueue(waiting_.submissions, submission)) return;
+    submission.completion(
         {Reply{StatusCode::retry, "nothing was changed: this server is stopping or standing by; repeat"}, 0});
 }
 
 bool Committer::ask(Question question) {
-    Task task = std::move(question);
-    return enqueue(task);
+    return enqueue(waiting_.others, question);
 }
 
 bool Committer::fill(Snapshot rows, Filled filled) {
-    Task task = Fill{std::move(rows), std::move(filled)};
-    return enqueue(task);
+    Fill task{std::move(rows), std::move(filled)};
+    return enqueue(waiting_.others, task);
 }
 
 void Committer::setRules(const registry::Rules& rules) {
@@ -64,44 +63,35 @@ void Committer::setRules(const registry::Rules& rules) {
 }
 
 // Takes the task, or leaves it untouched where the queue is closed.
-bool Committer::enqueue(Task& task) {
+template <typename Task>
+bool Committer::enqueue(std::vector<Task>& queue, auto& task) {
     {
         const std::scoped_lock lock(mutex_);
         if (!open_) return false;
-        queue_.push_back(std::move(task));
+        queue.emplace_back(std::move(task));
     }
     wake_.notify_one();
     return true;
 }
 
 void Committer::run() {
-    for (auto tasks = take(); !tasks.empty(); tasks = take())
-        process(std::move(tasks));
+    for (auto waiting = take(); !waiting.isEmpty(); waiting = take())
+        process(std::move(waiting));
 }
 
 // Empty once the queue is closed and everything in it was taken.
-std::vector<Committer::Task> Committer::take() {
+Committer::Waiting Committer::take() {
     std::unique_lock lock(mutex_);
-    wake_.wait(lock, [this] { return !queue_.empty() || !open_; });
+    wake_.wait(lock, [this] { return !waiting_.isEmpty() || !open_; });
     if (!abandoned_.empty()) group_.end(abandoned_);
-    return std::exchange(queue_, {});
+    return std::exchange(waiting_, {});
 }
 
-void Committer::process(std::vector<Task> tasks) {
-    std::vector<Submission> submissions;
-    submissions.reserve(tasks.size());
-    for (auto& task : tasks) {
-        if (auto* submission = std::get_if<Submission>(&task)) submissions.push_back(std::move(*submission));
-    }
-    group_.process(submissions);
-    for (auto& task : tasks) {
-        if (const auto* question = std::get_if<Question>(&task)) (*question)(group_.view());
-        if (auto* fill = std::get_if<Fill>(&task)) {
-            isFilling_ = true;
-            const auto filled = group_.fill(std::move(fill->rows));
-            isFilling_ = false;
-            fill->filled(filled);
-        }
+void Committer::process(Waiting waiting) {
+    group_.process(waiting.submissions);
+    for (auto& other : waiting.others) {
+        if (const auto* question = std::get_if<Question>(&other)) (*question)(group_.view());
+        if (auto* fill = std::get_if<Fill>(&other)) fill->filled(group_.fill(std::move(fill->rows)));
     }
 }
 

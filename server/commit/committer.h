@@ -14,6 +14,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <variant>
@@ -53,8 +54,12 @@ public:
     // Puts `rows` into a store that holds no clients. False, and nothing is called, when not started.
     bool fill(Snapshot rows, Filled filled);
 
-    // That takes as long as it takes: no sign that the thread is stuck.
-    [[nodiscard]] bool isFilling() const noexcept { return isFilling_; }
+    // What the store takes of one client's registrations at most.
+    [[nodiscard]] std::size_t bytesLimit() const noexcept { return store_.bytesLimit(); }
+    // GroupCommit's.
+    [[nodiscard]] std::shared_ptr<const std::atomic<bool>> isAtLongWork() const {
+        return group_.isAtLongWork();
+    }
 
     // Applies from the next batch on.
     void setRules(const registry::Rules& rules);
@@ -64,22 +69,29 @@ private:
         Snapshot rows;
         Filled filled;
     };
-    using Task = std::variant<Submission, Question, Fill>;
+    // What has gathered, apart, so that it is handed on without being copied: nothing of it can be lost for
+    // want of memory.
+    struct Waiting {
+        std::vector<Submission> submissions;
+        std::vector<std::variant<Question, Fill>> others;
 
-    bool enqueue(Task& task);
+        [[nodiscard]] bool isEmpty() const noexcept { return submissions.empty() && others.empty(); }
+    };
+
+    template <typename Task>
+    bool enqueue(std::vector<Task>& queue, auto& task);
     void run();
-    [[nodiscard]] std::vector<Task> take();
-    void process(std::vector<Task> tasks);
+    [[nodiscard]] Waiting take();
+    void process(Waiting waiting);
 
     store::RegistrationStore& store_;
     GroupCommit group_;  // the committer thread's own
 
     std::mutex mutex_;
     std::condition_variable wake_;
-    std::vector<Task> queue_;
+    Waiting waiting_;
     bool open_ = false;
     std::string abandoned_;  // why; empty: it is not
-    std::atomic<bool> isFilling_{false};
 
     std::thread thread_;
 };

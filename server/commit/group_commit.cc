@@ -38,6 +38,18 @@ Reply refusalFor(const Error& reason) {
     }
 }
 
+// Says so as long as it lives.
+class LongWork {
+public:
+    explicit LongWork(std::atomic<bool>& flag) : flag_(flag) { flag_ = true; }
+    ~LongWork() { flag_ = false; }
+    LongWork(const LongWork&) = delete;
+    LongWork& operator=(const LongWork&) = delete;
+
+private:
+    std::atomic<bool>& flag_;
+};
+
 // A client that a store could never take in one commit is refused by the rules, before it is tried.
 registry::Rules within(registry::Rules rules, const store::RegistrationStore& store) {
     rules.bytesPerClient = std::min(rules.bytesPerClient, store.bytesLimit());
@@ -159,6 +171,7 @@ void GroupCommit::take(registry::Staging&& staging) {
 store::CommitOutcome GroupCommit::outcomeOf(BatchId batch, store::CommitOutcome first, std::size_t changes) {
     if (first.state != CommitState::unknown) return first;
     log(msg::commitUnknown, batch, changes, first.reason.text);
+    const LongWork waiting(*isAtLongWork_);
     return store_.outcomeOf(batch, options_.outcomeLimit);
 }
 
@@ -202,16 +215,14 @@ Result<void> GroupCommit::fill(Snapshot rows) {
             ErrorCode::busy,
             fmt::format("{} clients are registered here; restore into an empty store", registry_.clients())};
     }
-    auto changes = registry_.forgettingAll();
-    changes.reserve(changes.size() + rows.clients.size() + rows.removals.size());
-    std::ranges::copy(rows.clients, std::back_inserter(changes));
-    std::ranges::copy(rows.removals, std::back_inserter(changes));
-
-    const BatchId batch = head_ + 1;
-    const auto outcome = outcomeOf(batch, store_.fill(batch, changes), changes.size());
+    const auto outcome = fillStore(rows);
     if (outcome.state == CommitState::committed) {
-        rows.head = batch;
-        load(std::move(rows));
+        rows.head = ++head_;
+        try {
+            load(std::move(rows));
+        } catch (const std::bad_alloc&) {
+            loseTrack(outOfMemory);
+        }
         return {};
     }
     if (outcome.state == CommitState::unknown) {
@@ -220,7 +231,23 @@ Result<void> GroupCommit::fill(Snapshot rows) {
                                                 outcome.reason.text + "; ask the server that is active next"};
     }
     if (outcome.reason.code == ErrorCode::superseded) end(outcome.reason.text);
+    lost_ = true;  // memories of removals may have gone with the attempt
     return outcome.reason;
+}
+
+store::CommitOutcome GroupCommit::fillStore(const Snapshot& rows) {
+    std::vector<Change> changes;
+    try {
+        changes = registry_.forgettingAll();
+        changes.reserve(changes.size() + rows.clients.size() + rows.removals.size());
+        std::ranges::copy(rows.clients, std::back_inserter(changes));
+        std::ranges::copy(rows.removals, std::back_inserter(changes));
+    } catch (const std::bad_alloc&) {
+        return store::CommitOutcome::notCommitted(outOfMemory);
+    }
+    const LongWork filling(*isAtLongWork_);
+    const BatchId batch = head_ + 1;
+    return outcomeOf(batch, store_.fill(batch, changes), changes.size());
 }
 
 }  // namespace crnpd::commit

@@ -17,8 +17,10 @@
 //            lead by then: this one is over, answers RETRY to everything and says so once by Superseded.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -78,6 +80,10 @@ public:
     // Answers RETRY to whatever is not being committed already.
     void end(const std::string& reason);
 
+    // Set while it waits for what takes as long as it takes (a restore, an outcome that is not known yet): no
+    // sign that its thread is stuck. May be read on any thread, also when this is gone.
+    [[nodiscard]] std::shared_ptr<const std::atomic<bool>> isAtLongWork() const { return isAtLongWork_; }
+
     [[nodiscard]] View view() const noexcept { return {registry_, head_}; }
 
 private:
@@ -98,6 +104,7 @@ private:
     void refuse(std::span<Pending> pending, const Error& reason);
     void leaveUnanswered(std::span<Pending> pending, const Error& reason);
     void loseTrack(const Error& reason);
+    [[nodiscard]] store::CommitOutcome fillStore(const Snapshot& rows);
     [[nodiscard]] bool recover(std::span<Submission> submissions);
 
     store::RegistrationStore& store_;
@@ -106,6 +113,7 @@ private:
     registry::Registry registry_;
     BatchId head_ = 0;
     bool lost_ = false;  // the store may hold what the registry does not: load before the next group
+    const std::shared_ptr<std::atomic<bool>> isAtLongWork_ = std::make_shared<std::atomic<bool>>(false);
     bool over_ = false;  // another server leads, or will: nothing is attempted any more
 };
 
