@@ -178,6 +178,27 @@ TEST_F(SharedGroupCommit, AFillingThatIsRefusedChangesNothing) {
     EXPECT_EQ(send({add(1)}), Answers{StatusCode::ok});
 }
 
+TEST_F(SharedGroupCommit, AfterAFillingThatFailedTheStoreTellsWhatIsThere) {
+    send({add(1), remove(1)});
+    store.failCommit(1, CommitOutcome::notCommitted({ErrorCode::noSpace, "full"}));
+    ASSERT_FALSE(group.fill(twoClients()));
+    // As a restore in etcd that was undone leaves it: the memory of the removal went with it.
+    const auto left = memory.load();
+    ASSERT_EQ(memory.commit(left->head + 1, std::vector<Change>{ForgottenRecord{1, left->removals[0].client}})
+                  .state,
+              store::CommitState::committed);
+    EXPECT_EQ(send({remove(1)}), Answers{StatusCode::fail});
+}
+
+TEST_F(SharedGroupCommit, SaysThatItIsAtLongWorkWhileItFills) {
+    const auto flag = group.isAtLongWork();
+    bool wasSet = false;
+    store.beforeCommit([&](BatchId, std::span<const Change>) { wasSet = *flag; });
+    ASSERT_TRUE(group.fill(twoClients()));
+    EXPECT_TRUE(wasSet);
+    EXPECT_FALSE(*flag);
+}
+
 TEST_F(SharedGroupCommit, AFillingWhoseOutcomeIsUnknownIsNeverSaidToHaveChangedNothing) {
     store.failCommit(1, CommitOutcome::unknown(noAnswer), Effect::applied);
     store.answerOutcome(CommitOutcome::unknown(noAnswer));
