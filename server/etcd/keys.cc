@@ -135,6 +135,10 @@ std::string Keys::client(const CallbackAddress& address) const {
     return fmt::format("{}{}/{}", clients(), textOf(address.ip), address.port);
 }
 
+std::string Keys::clientByNumber(const CallbackAddress& address) const {
+    return fmt::format("{}{}/{}", clients(), address.ip.text(), address.port);
+}
+
 void Sum::add(std::uint64_t digest) noexcept {
     ++rows;
     digests += digest;

@@ -38,6 +38,8 @@ public:
     // The interface of a link-local address is written by its name, because its number means nothing on
     // another node.
     [[nodiscard]] std::string client(const CallbackAddress& address) const;
+    // The same where a name is of no use.
+    [[nodiscard]] std::string clientByNumber(const CallbackAddress& address) const;
 
     friend bool operator==(const Keys&, const Keys&) = default;
 

@@ -2,8 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/etcd/row_sums.h"
 
-#include <new>
-
 namespace crnpd::etcd {
 
 RecordId idOf(const Change& change) noexcept {
@@ -14,19 +12,38 @@ const CallbackAddress& clientOf(const Change& change) noexcept {
     return std::visit([](const auto& record) -> const CallbackAddress& { return record.client; }, change);
 }
 
+RowSums::RowSums(const Keys& keys)
+    : RowSums(keys, [keys](const CallbackAddress& address) { return keys.client(address); }) {}
+
+RowSums::RowSums(const Keys& keys, KeyOf keyOf) : keys_(keys), keyOf_(std::move(keyOf)) {}
+
 bool RowSums::add(const Change& row, const std::string& key, const std::string& value) {
     const auto digest = digestOf(key, value);
     if (!digests_.try_emplace(idOf(row), digest).second) return false;
-    if (clientOf(row).ip.scope() != 0 && keys_.client(clientOf(row)) != key)
-        strangeKeys_.try_emplace(idOf(row), key);
+    keep(row, key);
     sum_.add(digest);
     return true;
 }
 
-std::string RowSums::keyOf(const Change& change) const {
-    if (const auto strange = strangeKeys_.find(idOf(change)); strange != strangeKeys_.end())
-        return strange->second;
-    return keys_.client(clientOf(change));
+std::string RowSums::keyFor(const Change& change) const {
+    if (const auto kept = kept_.find(idOf(change)); kept != kept_.end()) return kept->second;
+    auto key = keyOf_(clientOf(change));
+    // Its interface has a name now that another one had when a row was put.
+    return keysKept_.contains(key) ? keys_.clientByNumber(clientOf(change)) : key;
+}
+
+void RowSums::keep(const Change& row, const std::string& key) {
+    if (clientOf(row).ip.scope() == 0) return;
+    kept_.try_emplace(idOf(row), key);
+    keysKept_.insert(key);
+}
+
+void RowSums::forget(RecordId id) noexcept {
+    digests_.erase(id);
+    const auto kept = kept_.find(id);
+    if (kept == kept_.end()) return;
+    keysKept_.erase(kept->second);
+    kept_.erase(kept);
 }
 
 RowSums::Staged RowSums::stage(std::span<const Change> changes) {
@@ -37,7 +54,7 @@ RowSums::Staged RowSums::stage(std::span<const Change> changes) {
     try {
         for (const auto& change : changes)
             stage(change, staged);
-    } catch (const std::bad_alloc&) {
+    } catch (...) {
         drop(staged);
         throw;
     }
@@ -46,7 +63,7 @@ RowSums::Staged RowSums::stage(std::span<const Change> changes) {
 
 void RowSums::stage(const Change& change, Staged& staged) {
     const auto id = idOf(change);
-    auto key = keyOf(change);
+    auto key = keyFor(change);
     const auto known = digests_.find(id);
     if (known != digests_.end() && known->second) staged.sum.take(*known->second);
     if (std::holds_alternative<ForgottenRecord>(change)) {
@@ -55,9 +72,9 @@ void RowSums::stage(const Change& change, Staged& staged) {
     } else {
         auto value = encodeRow(change);
         const auto digest = digestOf(key, value);
-        staged.operations.emplace_back(Put{std::move(key), std::move(value)});
         staged.digests.emplace_back(id, digest);
-        digests_.try_emplace(id);
+        if (digests_.try_emplace(id).second) keep(change, key);
+        staged.operations.emplace_back(Put{std::move(key), std::move(value)});
         staged.sum.add(digest);
     }
 }
@@ -67,8 +84,7 @@ void RowSums::adopt(const Staged& staged) noexcept {
         if (digest) {
             digests_.find(id)->second = digest;
         } else {
-            digests_.erase(id);
-            strangeKeys_.erase(id);
+            forget(id);
         }
     }
     sum_ = staged.sum;
@@ -77,7 +93,7 @@ void RowSums::adopt(const Staged& staged) noexcept {
 void RowSums::drop(const Staged& staged) noexcept {
     for (const auto& [id, digest] : staged.digests) {
         const auto found = digests_.find(id);
-        if (found != digests_.end() && !found->second) digests_.erase(found);
+        if (found != digests_.end() && !found->second) forget(id);
     }
 }
 

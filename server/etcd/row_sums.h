@@ -4,16 +4,21 @@
 // What each row adds to the sum of all of them, so that the sum can follow every change without reading a row
 // again; and what a change of records means in keys and values.
 //
+// Promise    A row stays under the key under which it was put, whatever becomes of the interface in it: one
+// that
+//            is renamed or removed meanwhile would lead to another key, and no two rows share one.
 // Threads    One.
 // Errors     stage() and add() may run out of memory and then have changed nothing that shows; adopt() and
 //            drop() cannot fail.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -35,7 +40,11 @@ public:
         std::vector<std::pair<RecordId, std::optional<std::uint64_t>>> digests;
     };
 
-    explicit RowSums(Keys keys) : keys_(std::move(keys)) {}
+    // The key of an address as of now.
+    using KeyOf = std::function<std::string(const CallbackAddress&)>;
+
+    explicit RowSums(const Keys& keys);
+    RowSums(const Keys& keys, KeyOf keyOf);
 
     // A row that is in the store. False: another one has that id.
     [[nodiscard]] bool add(const Change& row, const std::string& key, const std::string& value);
@@ -50,13 +59,17 @@ private:
     // Without a digest: on its way, so that adopt() needs no memory.
     using Digests = std::unordered_map<RecordId, std::optional<std::uint64_t>>;
 
-    [[nodiscard]] std::string keyOf(const Change& change) const;
+    [[nodiscard]] std::string keyFor(const Change& change) const;
     void stage(const Change& change, Staged& staged);
+    void keep(const Change& row, const std::string& key);
+    void forget(RecordId id) noexcept;
 
     Keys keys_;
+    KeyOf keyOf_;
     Digests digests_;
-    // Of rows whose key is not the one of their address on this node: their interface is not here.
-    std::unordered_map<RecordId, std::string> strangeKeys_;
+    // Of rows with an interface in their key. What the key would be now is of no matter to them.
+    std::unordered_map<RecordId, std::string> kept_;
+    std::unordered_set<std::string> keysKept_;
     Sum sum_;
 };
 
