@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "common/messages.h"
+#include "server/etcd/guarded.h"
 #include "server/etcd/lease_file.h"
 #include "server/etcd/stop_after.h"
 
@@ -23,33 +24,53 @@ EtcdElection::EtcdElection(KeyValue& etcd, Leases& leases, Watches& watches, con
 EtcdElection::~EtcdElection() = default;
 
 Result<store::Term> EtcdElection::campaign(std::stop_token stop) noexcept {
-    try {
-        resign();
-        successor_ = {};
-        while (!stop.stop_requested()) {
-            const auto standing = stand();
-            if (!standing) {
-                note(standing.error());
-                pauseFor(options_.pause, stop);
-                continue;
-            }
-            note({});
-            if (standing->term) return lead(*standing);
-            noteLeader(standing->leader.name);
-            (void)dropLease(clock_.steady());
-            awaitVacancy(standing->revision + 1, stop);
+    resign();
+    successor_ = {};
+    auto wait = options_.pause;
+    while (!stop.stop_requested()) {
+        bool hasThrown = true;
+        const auto term = guarded(ErrorCode::noSpace, "this server cannot stand for election", [&] {
+            auto turn = takeTurn(stop);
+            hasThrown = false;
+            return turn;
+        });
+        if (term && *term) return **term;
+        if (term) {
+            wait = options_.pause;
+            continue;
         }
-        // We may have been elected without having heard of it.
-        if (dropLease(clock_.steady() + options_.resignLimit)) removeLeaseFile(options_.leaseFile);
-        return Error{ErrorCode::cancelled, "told to stop"};
-    } catch (const std::exception& fault) {
-        return Error{ErrorCode::noSpace, fmt::format("cannot campaign: {}", fault.what())};
+        note(term.error());
+        // Whoever cannot do what a leader has to does not keep the others from it.
+        if (hasThrown) (void)dropLease(clock_.steady());
+        // Somebody who does not answer may do so at once; what was refused is not mended that soon.
+        if (term.error().code == ErrorCode::busy) wait = options_.pause;
+        pauseFor(wait, stop);
+        wait = std::min(2 * wait, std::max(options_.longestPause, options_.pause));
     }
+    // We may have been elected without having heard of it.
+    if (dropLease(clock_.steady() + options_.resignLimit)) removeLeaseFile(options_.leaseFile);
+    return Error{ErrorCode::cancelled, "told to stop"};
 }
 
+Result<std::optional<store::Term>> EtcdElection::takeTurn(const std::stop_token& stop) {
+    const auto standing = stand();
+    if (!standing) return standing.error();
+    note({});
+    if (standing->term) return std::optional(lead(*standing));
+    noteLeader(standing->leader.name);
+    (void)dropLease(clock_.steady());
+    if (auto waited = awaitVacancy(standing->revision + 1, stop); !waited) return waited.error();
+    return std::optional<store::Term>{};
+}
+
+// Looks first: a standby needs no lease, and a full etcd grants none.
 Result<Standing> EtcdElection::stand() {
-    if (auto taken = takeLease(); !taken) return taken.error();
     const bool isSeizing = options_.seize && !hasSeized_;
+    auto other = otherLeader(etcd_, options_.keys, lease_.id);
+    if (!other) return other.error();
+    noteLeader(*other ? (*other)->leader.name : std::string{});
+    if (*other && !isSeizing) return std::move(**other);
+    if (auto taken = takeLease(); !taken) return taken.error();
     auto standing = isSeizing ? seize(etcd_, options_.keys, lease_.id, options_.self)
                               : standFor(etcd_, options_.keys, lease_.id, options_.self);
     if (standing) hasSeized_ = true;
@@ -89,7 +110,7 @@ store::Term EtcdElection::lead(const Standing& standing) {
 
 // The time limit is for a deletion that etcd forgot to tell of (3.4 may, around a compaction): whoever stands
 // finds out.
-void EtcdElection::awaitVacancy(Revision from, const std::stop_token& stop) {
+Result<void> EtcdElection::awaitVacancy(Revision from, const std::stop_token& stop) {
     StopAfter wait(stop, 5 * std::chrono::milliseconds(options_.leaseTime));
     const auto ended = watches_.follow(
         options_.keys.leader(), from,
@@ -97,9 +118,8 @@ void EtcdElection::awaitVacancy(Revision from, const std::stop_token& stop) {
             if (noteLeaderIn(events)) wait.now();
         },
         wait.token());
-    if (ended || ended.error().code == ErrorCode::notFound) return;
-    note(ended.error());
-    pauseFor(options_.pause, stop);
+    if (ended || ended.error().code == ErrorCode::notFound) return {};
+    return ended.error();
 }
 
 bool EtcdElection::noteLeaderIn(const std::vector<Event>& events) {
@@ -162,7 +182,7 @@ void EtcdElection::startWatchingSuccessor(store::Term term) noexcept {
     }
 }
 
-bool EtcdElection::dropLease(SteadyTime until) {
+bool EtcdElection::dropLease(SteadyTime until) noexcept {
     while (lease_.id != 0) {
         const auto revoked = leases_.revoke(lease_.id);
         const bool isOver = clock_.steady() >= until;
@@ -188,7 +208,7 @@ void EtcdElection::noteLeader(std::string name) {
     leader_ = std::move(name);
 }
 
-void EtcdElection::note(const std::optional<Error>& trouble) {
+void EtcdElection::note(const std::optional<Error>& trouble) noexcept {
     const std::scoped_lock lock(mutex_);
     const bool isNew = obstacle_.empty();
     if (!trouble || trouble->code != ErrorCode::busy) unanswered_.clear();
@@ -196,17 +216,22 @@ void EtcdElection::note(const std::optional<Error>& trouble) {
         obstacle_.clear();
         return;
     }
-    if (trouble->code == ErrorCode::busy) {
-        // One after the other is tried; each has its own reason.
-        constexpr std::size_t most = 5;
-        if (std::ranges::find(unanswered_, trouble->text) == unanswered_.end())
-            unanswered_.push_back(trouble->text);
-        if (unanswered_.size() > most) unanswered_.erase(unanswered_.begin());
-        obstacle_ = fmt::format("no member of etcd answers ({})", fmt::join(unanswered_, "; "));
-    } else {
-        obstacle_ = trouble->text;
+    // What nobody can confirm is not told as known.
+    if (trouble->code == ErrorCode::busy) leader_.clear();
+    try {
+        obstacle_ = trouble->code == ErrorCode::busy ? allUnanswered(trouble->text) : trouble->text;
+        if (isNew) log(msg::electionHindered, obstacle_);
+    } catch (const std::exception&) {
+        obstacle_ = "out of memory";  // needs none
     }
-    if (isNew) log(msg::electionHindered, obstacle_);
+}
+
+std::string EtcdElection::allUnanswered(const std::string& latest) {
+    // One after the other is tried; each has its own reason.
+    constexpr std::size_t most = 5;
+    if (std::ranges::find(unanswered_, latest) == unanswered_.end()) unanswered_.push_back(latest);
+    if (unanswered_.size() > most) unanswered_.erase(unanswered_.begin());
+    return fmt::format("no member of etcd answers ({})", fmt::join(unanswered_, "; "));
 }
 
 }  // namespace crnpd::etcd

@@ -7,7 +7,7 @@
 //
 // Promise    Two servers never get the same term, and a later leader has a higher one.
 // Threads    Any. Each call is one transaction, of seize() up to three.
-// Errors     busy: no answer; standing again with the same lease finds out.
+// Errors     busy: no answer, or no memory for it; standing again with the same lease finds out.
 #pragma once
 
 #include <optional>
@@ -25,6 +25,11 @@ struct Standing {
     LeaseId lease = 0;                // the leader's
     Revision revision = 0;            // as of which this is so: watch the key from the next one on
 };
+
+// Who leads, by reading alone: also where etcd is full and grants no lease. Nothing if nobody does, or
+// whoever has `lease`. What is found may be somewhat old.
+[[nodiscard]] Result<std::optional<Standing>> otherLeader(KeyValue& etcd, const Keys& keys,
+                                                          LeaseId lease) noexcept;
 
 // Leads if nobody does, or if the leader's key is under our `lease` already (an answer that was lost).
 [[nodiscard]] Result<Standing> standFor(KeyValue& etcd, const Keys& keys, LeaseId lease,

@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/etcd/tenure.h"
 
+#include <exception>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "server/etcd/guarded.h"
 #include "server/etcd/stop_after.h"
 
 namespace crnpd::etcd {
@@ -28,13 +30,29 @@ Tenure::Tenure(KeyValue& etcd, Leases& leases, Watches& watches, const Clock& cl
       lease_(lease.id),
       time_(lease.time),
       lost_(std::move(lost)),
-      sent_(lease.sent),
-      keeper_([this] { keepAlive(); }),
-      timer_([this] { watchTime(); }),
-      watcher_([this] { watchKey(); }) {}
+      sent_(lease.sent) {
+    try {
+        keeper_ = std::jthread([this] { run(&Tenure::keepAlive); });
+        timer_ = std::jthread([this] { run(&Tenure::watchTime); });
+        watcher_ = std::jthread([this] { run(&Tenure::watchKey); });
+    } catch (...) {
+        // Those that were started are waited for, so they have to end.
+        stop_.request_stop();
+        throw;
+    }
+}
 
 Tenure::~Tenure() {
     stop_.request_stop();
+}
+
+void Tenure::run(void (Tenure::*body)()) noexcept {
+    try {
+        (this->*body)();
+    } catch (const std::exception& fault) {
+        // Whoever cannot look after a leadership must not rely on it.
+        lose(textOf("the leadership cannot be looked after", fault));
+    }
 }
 
 // An attempt may take longer than is left of the lease, so another thread looks at the time.
@@ -102,11 +120,22 @@ Revision Tenure::lookAgain(Revision from) {
     return page->revision + 1;
 }
 
-void Tenure::lose(const std::string& reason) {
+// Whoever leads has to learn of it: without the memory for that it is tried again until there is some.
+void Tenure::lose(std::string_view reason) noexcept {
     // Told to stop: whoever ends the tenure knows.
     if (stop_.stop_requested() || isLost_.exchange(true)) return;
-    lost_(fmt::format("term {}: {}", term_, reason));
+    while (!tell(reason) && !stop_.stop_requested())
+        pauseFor(pause, stop_.get_token());
     stop_.request_stop();
+}
+
+bool Tenure::tell(std::string_view reason) noexcept {
+    try {
+        lost_(fmt::format("term {}: {}", term_, reason));
+        return true;
+    } catch (const std::exception&) {
+        return false;
+    }
 }
 
 }  // namespace crnpd::etcd

@@ -4,12 +4,12 @@
 // One leadership: keeps its lease alive, and notices when it ends.
 //
 // Promise    `lost` is called once, as soon as the lease may have run out (counted from when the last
-// keep-alive
-//            that succeeded was sent), is not there any more, or the leader's key is not ours any more. Never
-//            after the destructor has returned.
+//            keep-alive that succeeded was sent), is not there any more, or the leader's key is not ours any
+//            more; also when this cannot be watched any longer (no memory). Never after the destructor has
+//            returned. If `lost` throws it is called again a little later.
 // Threads    Three of its own, `lost` is called on one of them; it must not destroy the tenure. The
-// destructor
-//            waits for an attempt that is under way.
+//            destructor waits for an attempt that is under way.
+// Errors     The constructor throws if the threads cannot be had; nothing keeps the lease alive then.
 #pragma once
 
 #include <atomic>
@@ -19,6 +19,7 @@
 #include <mutex>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "common/clock.h"
@@ -54,7 +55,10 @@ private:
     void watchKey();
     // After changes were compacted away unseen: the revision from which to go on, unless it is lost.
     [[nodiscard]] Revision lookAgain(Revision from);
-    void lose(const std::string& reason);
+    // What a thread does. What it throws costs the leadership.
+    void run(void (Tenure::*body)()) noexcept;
+    void lose(std::string_view reason) noexcept;
+    [[nodiscard]] bool tell(std::string_view reason) noexcept;
 
     KeyValue& etcd_;
     Leases& leases_;
