@@ -32,18 +32,19 @@ std::optional<Sequence> EventLog::append(NumberedEvent event, std::span<const Cl
     return dropped->sequence;
 }
 
-void EventLog::join(ClientIndex client, Sequence at, std::vector<Sequence> initial) {
+void EventLog::join(ClientIndex client, Sequence at, const std::vector<Sequence>& initial) {
     leave(client);
     head_ = at;
     if (!initial.empty()) owe(behindOf(client, at), at - 1, initial);
 }
 
-void EventLog::add(ClientIndex client, Sequence at, std::vector<Sequence> initial) {
+void EventLog::add(ClientIndex client, Sequence at, const std::vector<Sequence>& initial) {
     if (!initial.empty()) owe(behindOf(client, head_), at - 1, initial);
     head_ = at;
 }
 
-void EventLog::resume(ClientIndex client, Sequence stored, Resumption from, std::vector<Sequence> initial) {
+void EventLog::resume(ClientIndex client, Sequence stored, Resumption from,
+                      const std::vector<Sequence>& initial) {
     leave(client);
     owe(behindOf(client, from.position), stored, initial);
 }

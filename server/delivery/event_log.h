@@ -75,12 +75,12 @@ public:
 
     // A committed ADD_CLIENT with the number `at`: the client begins anew with `initial`, which is what
     // CurrentState::wanted() says now. An attempt that is under way is not reported any more.
-    void join(ClientIndex client, Sequence at, std::vector<Sequence> initial);
+    void join(ClientIndex client, Sequence at, const std::vector<Sequence>& initial);
     // A committed ADD_EVENTS. What of `initial` comes by itself is left out here.
-    void add(ClientIndex client, Sequence at, std::vector<Sequence> initial);
+    void add(ClientIndex client, Sequence at, const std::vector<Sequence>& initial);
     // Under a new leader, for each laggard and each client whose `joined` or `added` is above `stored`.
     // `initial` is what CurrentState::wanted() says if it owes state, else nothing.
-    void resume(ClientIndex client, Sequence stored, Resumption from, std::vector<Sequence> initial);
+    void resume(ClientIndex client, Sequence stored, Resumption from, const std::vector<Sequence>& initial);
     // Under a new leader, when all rows are appended: the last number that was ever given.
     void reach(Sequence head);
     // Removed, by its own message or by us. Its number may be given to another client.

@@ -12,7 +12,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
-using testing::UnorderedElementsAre;
 
 NumberedEvent groupEvent(Sequence sequence, const std::string& group) {
     return {sequence, std::make_shared<Event>(Event{
