@@ -111,7 +111,7 @@ Parser::Parser(const PooledSchema* schema)
     setFeature(XMLUni::fgXercesSchema, validating_);
     // error() ends a parse, unless it passes over the fault.
     setFeature(XMLUni::fgXercesContinueAfterFatalError, true);
-    if (validating_) {
+    if (schema != nullptr) {
         setFeature(XMLUni::fgXercesUseCachedGrammarInParse, true);
         // Without it the scanner does not look for the pooled grammar.
         setProperty(XMLUni::fgXercesSchemaExternalNoNameSpaceSchemaLocation,
