@@ -57,6 +57,14 @@ void normalize(EventRegistration& registration) {
     pairs.erase(std::unique(pairs.begin(), pairs.end()), pairs.end());
 }
 
+bool asksFor(const EventRegistration& registration, const Event& event) noexcept {
+    if (registration.eventClass != event.eventClass) return false;
+    if (registration.subclass && *registration.subclass != event.subclass) return false;
+    return std::all_of(registration.pairs.begin(), registration.pairs.end(), [&](const NvPair& pair) {
+        return std::find(event.pairs.begin(), event.pairs.end(), pair) != event.pairs.end();
+    });
+}
+
 std::string_view name(RegistrationType type) noexcept {
     return nameIn(typeNames, type);
 }

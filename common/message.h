@@ -1,7 +1,7 @@
 // Copyright the crnpd authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The documents of the protocol as values: SC_CALLBACK_REG and SC_REPLY (sections 3 and 5 of
+// The documents of the protocol as values: SC_CALLBACK_REG, SC_REPLY and SC_EVENT (sections 3, 5 and 6 of
 // docs/protocol.md).
 #pragma once
 
@@ -68,6 +68,23 @@ struct Reply {
 
     friend bool operator==(const Reply&, const Reply&) = default;
 };
+
+// SC_EVENT: what happened. The pairs stay as they were published: a client may rely on the order in which
+// node_list and state_list come; for matching they are a set.
+struct Event {
+    std::string eventClass;
+    std::string subclass;
+    std::string vendor;
+    std::string publisher;
+    std::vector<NvPair> pairs;  // each with at least one value
+
+    friend bool operator==(const Event&, const Event&) = default;
+};
+
+// Whether a registration asks for an event (section 6, "Matching"): the class is equal, the subclass is
+// equal or absent in the registration, and every pair of the registration occurs in the event, value lists
+// compared in order.
+[[nodiscard]] bool asksFor(const EventRegistration& registration, const Event& event) noexcept;
 
 // As written in the documents: "ADD_CLIENT", "LOW_RESOURCE".
 [[nodiscard]] std::string_view name(RegistrationType type) noexcept;

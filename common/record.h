@@ -21,6 +21,10 @@ using RecordId = std::uint64_t;
 // The n-th batch that was ever committed to a store; 0 is "none yet".
 using BatchId = std::uint64_t;
 
+// The place of an event, or of a registration that is owed the current state, in the one order of them all. 0
+// is before the first. The numbers ascend, never repeat, and may leave some out.
+using Sequence = std::uint64_t;
+
 // A registered client.
 struct ClientRecord {
     RecordId id = 0;

@@ -2,89 +2,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/registration_codec.h"
 
-#include <charconv>
-#include <cstdint>
 #include <optional>
+
+#include "common/record_text.h"
 
 namespace crnpd {
 namespace {
 
-// The fewest bytes that a part can take. A count that promises more parts than the rest of the record can
-// hold is refused before anything is reserved for it.
+using record_text::append;
+using record_text::Reader;
+using record_text::shortestPair;
+using record_text::shortestValue;
+
 constexpr std::size_t shortestRegistration = std::string_view{"0:-0:"}.size();
-constexpr std::size_t shortestPair = std::string_view{"0:0:"}.size();
-constexpr std::size_t shortestValue = std::string_view{"0:"}.size();
-
-void append(std::string& out, std::size_t number) {
-    char digits[20];
-    const auto end = std::to_chars(std::begin(digits), std::end(digits), number).ptr;
-    out.append(digits, end);
-    out.push_back(':');
-}
-
-void append(std::string& out, std::string_view text) {
-    append(out, text.size());
-    out.append(text);
-}
 
 void append(std::string& out, const EventRegistration& registration) {
     append(out, std::string_view{registration.eventClass});
     out.push_back(registration.subclass ? '+' : '-');
     if (registration.subclass) append(out, std::string_view{*registration.subclass});
     append(out, registration.pairs.size());
-    for (const NvPair& pair : registration.pairs) {
-        append(out, std::string_view{pair.name});
-        append(out, pair.values.size());
-        for (const std::string& value : pair.values)
-            append(out, std::string_view{value});
-    }
+    for (const NvPair& pair : registration.pairs)
+        append(out, pair);
 }
-
-// Takes a record apart from the front. After a part that did not fit every further one is refused.
-class Reader {
-public:
-    explicit Reader(std::string_view record) : record_(record) {}
-
-    std::optional<std::size_t> number() noexcept {
-        std::size_t value = 0;
-        const char* const begin = record_.data() + at_;
-        const char* const end = record_.data() + record_.size();
-        const auto [stop, error] = std::from_chars(begin, end, value);
-        const bool leadingZero = stop - begin > 1 && *begin == '0';
-        if (error != std::errc{} || stop == end || *stop != ':' || leadingZero) return std::nullopt;
-        at_ = static_cast<std::size_t>(stop - record_.data()) + 1;
-        return value;
-    }
-
-    std::optional<std::size_t> count(std::size_t shortestPart) noexcept {
-        const auto value = number();
-        if (!value || *value > rest() / shortestPart) return std::nullopt;
-        return value;
-    }
-
-    std::optional<std::string_view> string() noexcept {
-        const auto length = count(1);
-        if (!length) return std::nullopt;
-        const auto text = record_.substr(at_, *length);
-        at_ += *length;
-        return text;
-    }
-
-    std::optional<char> mark() noexcept {
-        if (rest() == 0) return std::nullopt;
-        return record_[at_++];
-    }
-
-    [[nodiscard]] std::size_t position() const noexcept { return at_; }
-    [[nodiscard]] std::size_t rest() const noexcept { return record_.size() - at_; }
-    [[nodiscard]] std::string_view since(std::size_t position) const noexcept {
-        return record_.substr(position, at_ - position);
-    }
-
-private:
-    std::string_view record_;
-    std::size_t at_ = 0;
-};
 
 // Whether two pairs, as they stand in the record, are in the order that normalize() makes and not the
 // same. Reads each at most once, so the whole check stays linear.

@@ -58,7 +58,9 @@ Result<std::unique_ptr<etcd::GrpcClient>> connect(const config::EtcdSettings& se
     if (!password) return password.error();
     etcd::GrpcClient::Options options;
     std::ranges::transform(settings.endpoints, std::back_inserter(options.endpoints),
-                           [](const auto& endpoint) { return endpoint.text(); });
+                           [secure = settings.isSecure()](const auto& endpoint) {
+                               return (secure ? "https://" : "http://") + endpoint.hostAndPort();
+                           });
     options.attemptTime = settings.attemptTime;
     options.tls = std::move(*tls);
     options.username = settings.username;

@@ -3,24 +3,15 @@
 #include "common/xml/diagnosis.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include <xercesc/framework/XMLAttr.hpp>
 #include <xercesc/framework/XMLErrorCodes.hpp>
 
-#include "common/message.h"
-#include "common/xml/registration_collector.h"
-#include "common/xml/text.h"
-
 namespace crnpd::xml {
 namespace {
 
 constexpr std::size_t mostStrangers = 1000;
-
-std::string shown(std::u16string_view text) {
-    return quoted(utf8(text.substr(0, 200)));
-}
 
 bool isDigits(std::u16string_view text) {
     return !text.empty() && text.find_first_not_of(u"0123456789") == std::u16string_view::npos;
@@ -44,41 +35,6 @@ VersionOrder compareVersion(std::u16string_view version) {
 }
 
 }  // namespace
-
-struct Diagnosis::Rule {
-    std::u16string_view name;
-    Element parent;
-    std::string_view content;  // what may stand inside, for the message
-    std::array<std::u16string_view, 3> attributes;
-    std::size_t required;  // so many of them, from the first
-    std::string_view attributeNames;
-};
-
-const Diagnosis::Rule& Diagnosis::ruleOf(Element element) {
-    static constexpr std::array<Rule, 7> rules{{
-        {u"", Element::unknown, "SC_CALLBACK_REG", {}, 0, ""},
-        {u"SC_CALLBACK_REG",
-         Element::outside,
-         "SC_EVENT_REG",
-         {u"PORT", u"REG_TYPE", u"VERSION"},
-         2,
-         "PORT, REG_TYPE and VERSION"},
-        {u"SC_EVENT_REG", Element::registration, "NVPAIR", {u"CLASS", u"SUBCLASS"}, 1, "CLASS and SUBCLASS"},
-        {u"NVPAIR", Element::event, "one NAME, then one or more VALUE", {}, 0, "none"},
-        {u"NAME", Element::pair, "text only", {}, 0, "none"},
-        {u"VALUE", Element::pair, "text only", {}, 0, "none"},
-        {u"", Element::unknown, "", {}, 0, ""},
-    }};
-    return rules[static_cast<std::size_t>(element)];
-}
-
-Diagnosis::Element Diagnosis::named(std::u16string_view name) {
-    for (const auto element :
-         {Element::registration, Element::event, Element::pair, Element::name, Element::value}) {
-        if (ruleOf(element).name == name) return element;
-    }
-    return Element::unknown;
-}
 
 Error Diagnosis::find(std::string_view document, const Prolog& prolog, std::size_t depth, Error refusal) {
     deepest_ = depth;
@@ -113,12 +69,12 @@ void Diagnosis::problem(std::string text) {
 }
 
 void Diagnosis::onStart(std::u16string_view name, const Attributes& attributes, std::size_t count) {
-    const Element element = named(name);
+    const Element element = vocabulary_.named(name);
     if (open_.size() == 1) checkRoot(name, attributes, count);
     if (open_.size() > deepest_) {
         stop({ErrorCode::invalid,
-              "elements are nested deeper than " + std::to_string(deepest_) +
-                  " levels; an SC_CALLBACK_REG has 4",
+              "elements are nested deeper than " + std::to_string(deepest_) + " levels; an " +
+                  utf8(ruleOf(Element::root).name) + " has " + std::to_string(vocabulary_.levels),
               line()});
     }
     if (element == Element::unknown) countStranger();
@@ -131,9 +87,10 @@ void Diagnosis::onStart(std::u16string_view name, const Attributes& attributes, 
 }
 
 void Diagnosis::checkRoot(std::u16string_view name, const Attributes& attributes, std::size_t count) {
-    if (name != ruleOf(Element::registration).name) {
-        root_ = Error{ErrorCode::invalid, "the root element is " + shown(name) + "; expected SC_CALLBACK_REG",
-                      line()};
+    const std::u16string_view expected = ruleOf(Element::root).name;
+    if (name != expected) {
+        root_ = Error{ErrorCode::invalid,
+                      "the root element is " + shown(name) + "; expected " + utf8(expected), line()};
         return;
     }
     for (std::size_t i = 0; i < count; ++i) {
@@ -180,7 +137,7 @@ void Diagnosis::checkPlace(Element element, std::u16string_view name) {
 
 void Diagnosis::checkAttributes(Element element, const Attributes& attributes, std::size_t count) {
     if (element == Element::unknown) return;
-    const Rule& rule = ruleOf(element);
+    const ElementRule& rule = ruleOf(element);
     std::size_t found = 0;
     for (std::size_t i = 0; i < count; ++i) {
         const std::u16string_view name = attributes.elementAt(i)->getQName();
@@ -203,17 +160,11 @@ void Diagnosis::checkAttributes(Element element, const Attributes& attributes, s
 }
 
 void Diagnosis::checkValue(Element element, std::u16string_view name, std::u16string_view value) {
-    if (element != Element::registration) return;
-    if (name == u"PORT" && !portIn(value)) {
-        return problem("PORT is " + shown(value) + "; expected a decimal number from 1 to 65535");
-    }
+    if (element != Element::root) return;
     if (name == u"VERSION" && trimmed(value) != u"1.0") {
         return problem("VERSION is " + shown(value) + "; it must be written 1.0");
     }
-    if (name == u"REG_TYPE" && !registrationTypeNamed(utf8(trimmed(value)))) {
-        problem("REG_TYPE is " + shown(value) +
-                "; expected ADD_CLIENT, ADD_EVENTS, REMOVE_CLIENT or REMOVE_EVENTS");
-    }
+    if (auto fault = vocabulary_.rootFault(name, value); !fault.empty()) problem(std::move(fault));
 }
 
 void Diagnosis::onText(std::u16string_view text) {

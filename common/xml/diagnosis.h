@@ -3,35 +3,33 @@
 
 // The second pass over a document that was refused: whether it is well-formed at all, and if so what is wrong
 // with it, by the order of checks in section 3 of docs/protocol.md. It does not validate, so that it costs
-// little whatever the document is; it knows the five elements and words what it finds for the client's
-// programmer. Inside this folder only.
+// little whatever the document is; it knows the elements by a Vocabulary and words what it finds for the
+// programmer of whoever sent it. Inside this folder only.
 //
 // Threads    One thread at a time.
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/xml/parser.h"
+#include "common/xml/vocabulary.h"
 
 namespace crnpd::xml {
 
 class Diagnosis final : public Parser {
 public:
-    Diagnosis() : Parser(nullptr) {}
+    explicit Diagnosis(const Vocabulary& vocabulary) : Parser(nullptr), vocabulary_(vocabulary) {}
 
     // `refusal` is what the first pass said: the answer where this one finds nothing better.
     [[nodiscard]] Error find(std::string_view document, const Prolog& prolog, std::size_t depth,
                              Error refusal);
 
 private:
-    enum class Element : std::uint8_t { outside, registration, event, pair, name, value, unknown };
-    struct Rule;
-    static const Rule& ruleOf(Element element);
-    static Element named(std::u16string_view name);
+    [[nodiscard]] const ElementRule& ruleOf(Element element) const { return vocabulary_.rule(element); }
 
     void onStart(std::u16string_view name, const Attributes& attributes, std::size_t count) override;
     void onText(std::u16string_view text) override;
@@ -46,6 +44,7 @@ private:
     void checkValue(Element element, std::u16string_view name, std::u16string_view value);
     void problem(std::string text);
 
+    const Vocabulary& vocabulary_;
     std::size_t deepest_ = 0;
     bool internalSubset_ = false;
     std::vector<Element> open_;

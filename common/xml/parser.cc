@@ -14,6 +14,7 @@
 #include <xercesc/util/XMLUni.hpp>
 
 #include "common/xml/faults.h"
+#include "common/xml/text.h"
 
 namespace crnpd::xml {
 namespace {
@@ -76,12 +77,25 @@ std::string utf8(std::u16string_view text) {
     return out;
 }
 
+std::u16string_view trimmed(std::u16string_view text) noexcept {
+    constexpr std::u16string_view space = u" \t\r\n";
+    const auto first = text.find_first_not_of(space);
+    if (first == std::u16string_view::npos) return {};
+    return text.substr(first, text.find_last_not_of(space) - first + 1);
+}
+
+std::string shown(std::u16string_view text) {
+    return quoted(utf8(text.substr(0, 200)));
+}
+
 unsigned Parser::Place::line() const {
     return locator_ == nullptr ? 0 : asLine(locator_->getLineNumber());
 }
 
-Parser::Parser(xercesc::XMLGrammarPool* pool)
-    : SAX2XMLReaderImpl(xercesc::XMLPlatformUtils::fgMemoryManager, pool), validating_(pool != nullptr) {
+Parser::Parser(const PooledSchema* schema)
+    : SAX2XMLReaderImpl(xercesc::XMLPlatformUtils::fgMemoryManager,
+                        schema == nullptr ? nullptr : schema->pool.get()),
+      validating_(schema != nullptr) {
     // Never DGXMLScanner or IGXMLScanner, which run the DTD code (docs/architecture.md). The one for schemas
     // takes quadratic time over unknown names, so it is not the one that looks at a refused document.
     setProperty(XMLUni::fgXercesScannerName,
@@ -101,7 +115,7 @@ Parser::Parser(xercesc::XMLGrammarPool* pool)
         setFeature(XMLUni::fgXercesUseCachedGrammarInParse, true);
         // Without it the scanner does not look for the pooled grammar.
         setProperty(XMLUni::fgXercesSchemaExternalNoNameSpaceSchemaLocation,
-                    const_cast<char16_t*>(schemaName));
+                    const_cast<char16_t*>(schema->name));
     }
     // Without handlers Xerces calls neither error() nor startElement().
     setContentHandler(&place_);

@@ -13,30 +13,32 @@
 #include <string>
 #include <string_view>
 
-#include <xercesc/framework/XMLGrammarPool.hpp>
 #include <xercesc/parsers/SAX2XMLReaderImpl.hpp>
 #include <xercesc/sax/Locator.hpp>
 #include <xercesc/sax2/DefaultHandler.hpp>
 
 #include "common/result.h"
 #include "common/xml/prolog.h"
+#include "common/xml/schema_pool.h"
 
 namespace crnpd::xml {
 
 static_assert(sizeof(XMLCh) == sizeof(char16_t));
 
-// The name under which the pool knows the schema.
-inline constexpr char16_t schemaName[] = u"sc_callback_reg.xsd";
-
 [[nodiscard]] std::string utf8(std::u16string_view text);
 void appendUtf8(std::string& out, std::u16string_view text);
+// Without the white space at its ends.
+[[nodiscard]] std::u16string_view trimmed(std::u16string_view text) noexcept;
+// As quoted() of text.h.
+[[nodiscard]] std::string shown(std::u16string_view text);
 
 using Attributes = xercesc::RefVectorOf<xercesc::XMLAttr>;
 
 class Parser : public xercesc::SAX2XMLReaderImpl {
 public:
-    // With a pool each document is held against the schema in it; with nullptr it is only parsed.
-    explicit Parser(xercesc::XMLGrammarPool* pool);
+    // With a schema, which must outlive the parser, each document is held against it; with nullptr it is only
+    // parsed.
+    explicit Parser(const PooledSchema* schema);
 
     // `document` has no DOCTYPE. Done, or what stop() was given, or the first fault that Xerces found:
     // malformed; but invalid with a schema, because then Xerces also minds namespaces, which are no matter of

@@ -6,16 +6,10 @@
 
 #include <xercesc/framework/XMLAttr.hpp>
 
-#include "common/xml/text.h"
-
 namespace crnpd::xml {
 namespace {
 
-// The levels of a valid document.
 constexpr std::size_t rootLevel = 1;
-constexpr std::size_t eventLevel = 2;
-constexpr std::size_t pairLevel = 3;
-constexpr std::size_t textLevel = 4;
 
 }  // namespace
 
@@ -30,48 +24,24 @@ std::optional<std::uint16_t> portIn(std::u16string_view text) noexcept {
     return static_cast<std::uint16_t>(port);
 }
 
-std::u16string_view trimmed(std::u16string_view text) noexcept {
-    constexpr std::u16string_view space = u" \t\r\n";
-    const auto first = text.find_first_not_of(space);
-    if (first == std::u16string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(space) - first + 1);
-}
-
 Result<RegistrationMessage> RegistrationCollector::read(std::string_view document, const Prolog& prolog,
                                                         const ReaderLimits& limits) {
     limits_ = limits;
-    depth_ = 0;
     message_ = {};
-    if (auto done = run(document, prolog); !done) return done.error();
+    if (auto done = collect(document, prolog, limits.depth); !done) return done.error();
     return std::exchange(message_, {});
 }
 
-// The schema has the last word on names and places. It may speak only at an end tag, so that what is done
-// here must be harmless for any element at any level.
-void RegistrationCollector::onStart(std::u16string_view name, const Attributes& attributes,
-                                    std::size_t count) {
-    if (++depth_ > limits_.depth) stop({ErrorCode::invalid, "elements are nested too deeply", line()});
-    switch (depth_) {
-        case rootLevel:
-            return readRoot(attributes, count);
-        case eventLevel:
-            return readEvent(attributes, count);
-        case pairLevel:
-            message_.events.back().pairs.emplace_back();
-            break;
-        case textLevel:
-            inName_ = name == u"NAME";
-            text_.clear();
-            break;
-        default:
-            break;
+void RegistrationCollector::onOpened(std::size_t level, const Attributes& attributes, std::size_t count) {
+    if (level == rootLevel) {
+        readRoot(attributes, count);
+    } else {
+        readEvent(attributes, count);
     }
-    if (count != 0) refuseAttribute(*attributes.elementAt(0));
 }
 
-// The schema lets declarations of namespaces and xsi:... pass, and so do no others get here.
-void RegistrationCollector::refuseAttribute(const xercesc::XMLAttr& attribute) {
-    stop({ErrorCode::invalid, "attribute " + quoted(utf8(attribute.getQName())) + " is not known", line()});
+void RegistrationCollector::onClosed(std::size_t level) {
+    if (level != rootLevel) normalize(message_.events.back());
 }
 
 void RegistrationCollector::readRoot(const Attributes& attributes, std::size_t count) {
@@ -111,22 +81,6 @@ void RegistrationCollector::readEvent(const Attributes& attributes, std::size_t 
         } else {
             refuseAttribute(attribute);
         }
-    }
-}
-
-void RegistrationCollector::onText(std::u16string_view text) {
-    if (depth_ == textLevel) text_ += text;
-}
-
-void RegistrationCollector::onEnd() {
-    const std::size_t level = depth_--;
-    if (level == eventLevel) return normalize(message_.events.back());
-    if (level != textLevel) return;
-    NvPair& pair = message_.events.back().pairs.back();
-    if (inName_) {
-        pair.name = utf8(text_);
-    } else {
-        pair.values.push_back(utf8(text_));
     }
 }
 

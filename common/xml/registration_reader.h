@@ -49,8 +49,9 @@ public:
     void limit(ReaderLimits limits) noexcept;
 
 private:
-    class Parsers;
-    std::unique_ptr<Parsers> parsers_;
+    class Document;
+    ReaderLimits limits_;
+    std::unique_ptr<Document> document_;
 };
 
 }  // namespace crnpd::xml

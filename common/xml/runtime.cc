@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include <xercesc/framework/MemBufInputSource.hpp>
 #include <xercesc/framework/XMLGrammarPoolImpl.hpp>
@@ -14,7 +16,7 @@
 
 #include "common/xml/parser.h"
 #include "common/xml/schema_pool.h"
-#include "crnpd_registration_schema.h"
+#include "crnpd_schemas.h"
 
 namespace crnpd::xml {
 namespace {
@@ -33,44 +35,47 @@ private:
     }
 };
 
-void loadSchema(xercesc::XMLGrammarPool& pool) {
-    xercesc::SAX2XMLReaderImpl loader(xercesc::XMLPlatformUtils::fgMemoryManager, &pool);
+PooledSchema loadSchema(std::string_view schema, const char16_t* name) {
+    auto pool = std::make_unique<xercesc::XMLGrammarPoolImpl>(xercesc::XMLPlatformUtils::fgMemoryManager);
+    xercesc::SAX2XMLReaderImpl loader(xercesc::XMLPlatformUtils::fgMemoryManager, pool.get());
     FirstProblem problem;
     loader.setErrorHandler(&problem);
     loader.setFeature(xercesc::XMLUni::fgXercesSchemaFullChecking, true);
     loader.setFeature(xercesc::XMLUni::fgXercesDisableDefaultEntityResolution, true);
-    const xercesc::MemBufInputSource source(reinterpret_cast<const XMLByte*>(registrationSchema.data()),
-                                            registrationSchema.size(), schemaName);
+    const xercesc::MemBufInputSource source(reinterpret_cast<const XMLByte*>(schema.data()), schema.size(),
+                                            name);
     const auto* const grammar = loader.loadGrammar(source, xercesc::Grammar::SchemaGrammarType, true);
     if (grammar == nullptr || !problem.text.empty()) {
-        throw std::runtime_error("the built-in schema of SC_CALLBACK_REG cannot be read: " + problem.text);
+        throw std::runtime_error("the built-in schema " + utf8(name) + " cannot be read: " + problem.text);
     }
-    pool.lockPool();
+    pool->lockPool();
+    return {std::move(pool), name};
 }
 
 }  // namespace
 
-Runtime::Schema::Schema() {
+Runtime::Schemas::Schemas() {
     xercesc::XMLPlatformUtils::Initialize();
     try {
-        pool = std::make_unique<xercesc::XMLGrammarPoolImpl>(xercesc::XMLPlatformUtils::fgMemoryManager);
-        loadSchema(*pool);
+        registration = loadSchema(registrationSchema, u"sc_callback_reg.xsd");
+        event = loadSchema(eventSchema, u"sc_event.xsd");
     } catch (...) {
-        pool.reset();
+        registration.pool.reset();
         xercesc::XMLPlatformUtils::Terminate();
         throw;
     }
 }
 
-Runtime::Schema::~Schema() {
-    pool.reset();
+Runtime::Schemas::~Schemas() {
+    registration.pool.reset();
+    event.pool.reset();
     xercesc::XMLPlatformUtils::Terminate();
 }
 
 Runtime::Runtime() {
     ::unsetenv("XERCES_DISABLE_DTD");
     try {
-        schema_ = std::make_unique<Schema>();
+        schemas_ = std::make_unique<Schemas>();
     } catch (const xercesc::XMLException& exception) {
         throw std::runtime_error("Xerces-C++ cannot be used: " + utf8(exception.getMessage()));
     }

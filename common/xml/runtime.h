@@ -1,8 +1,8 @@
 // Copyright the crnpd authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Xerces from start to end, and the schema of SC_CALLBACK_REG, which is built into the program, compiled
-// once and then only read by all readers.
+// Xerces from start to end, and the schemas of SC_CALLBACK_REG and SC_EVENT, which are built into the
+// program, compiled once and then only read by all readers.
 //
 // Make one in main() before any thread that parses starts, and let it outlive every reader. It clears the
 // environment variable XERCES_DISABLE_DTD: with it Xerces refuses every document that has a DOCTYPE,
@@ -26,8 +26,9 @@ public:
 
 private:
     friend class RegistrationReader;
-    struct Schema;
-    std::unique_ptr<Schema> schema_;
+    friend class EventReader;
+    struct Schemas;
+    std::unique_ptr<Schemas> schemas_;
 };
 
 }  // namespace crnpd::xml

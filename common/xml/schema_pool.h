@@ -1,7 +1,7 @@
 // Copyright the crnpd authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The compiled schema that all readers share. Inside this folder only.
+// The compiled schemas that all readers share. Inside this folder only.
 #pragma once
 
 #include <memory>
@@ -12,14 +12,22 @@
 
 namespace crnpd::xml {
 
-// Holds Xerces open. The pool is locked: any thread may read it.
-struct Runtime::Schema {
-    Schema();
-    ~Schema();
-    Schema(const Schema&) = delete;
-    Schema& operator=(const Schema&) = delete;
-
+// One schema and the name under which its pool knows it. The pool is locked: any thread may read it. Each
+// schema has a pool of its own, because neither has a namespace, by which a pool tells grammars apart.
+struct PooledSchema {
     std::unique_ptr<xercesc::XMLGrammarPool> pool;
+    const char16_t* name = nullptr;
+};
+
+// Holds Xerces open.
+struct Runtime::Schemas {
+    Schemas();
+    ~Schemas();
+    Schemas(const Schemas&) = delete;
+    Schemas& operator=(const Schemas&) = delete;
+
+    PooledSchema registration;  // SC_CALLBACK_REG
+    PooledSchema event;         // SC_EVENT
 };
 
 }  // namespace crnpd::xml

@@ -3,6 +3,7 @@
 #include "server/etcd/follower.h"
 
 #include <exception>
+#include <new>
 #include <utility>
 
 #include <fmt/format.h>
@@ -233,7 +234,11 @@ std::optional<Snapshot> Follower::takeAt(Revision revision, std::chrono::millise
     status_ = {};
     stop_.request_stop();
     lock.unlock();
-    return std::move(given).snapshot();
+    try {
+        return std::move(given).snapshot();
+    } catch (const std::bad_alloc&) {  // everything is read page by page then
+        return std::nullopt;
+    }
 }
 
 Follower::Status Follower::status() const {

@@ -96,13 +96,16 @@ Row fromWire(etcdserverpb::KeyValue&& row) {
             row.mod_revision(), row.lease()};
 }
 
-TransactionAnswer fromWire(etcdserverpb::TxnResponse&& response, const Transaction& asked) {
+Result<TransactionAnswer> fromWire(etcdserverpb::TxnResponse&& response, const Transaction& asked) {
     TransactionAnswer answer{response.succeeded(), response.header().revision(), {}};
     const auto& done = answer.succeeded ? asked.then : asked.otherwise;
-    const auto count = std::min(done.size(), static_cast<std::size_t>(response.responses_size()));
-    for (std::size_t index = 0; index < count; ++index) {
+    const Error noAnswer{ErrorCode::busy, "etcd has answered something else than it was asked"};
+    if (static_cast<std::size_t>(response.responses_size()) != done.size()) return noAnswer;
+    for (std::size_t index = 0; index < done.size(); ++index) {
         if (!std::holds_alternative<Get>(done[index])) continue;
-        auto& range = *response.mutable_responses(static_cast<int>(index))->mutable_response_range();
+        auto& part = *response.mutable_responses(static_cast<int>(index));
+        if (!part.has_response_range()) return noAnswer;
+        auto& range = *part.mutable_response_range();
         std::optional<Row> row;
         if (range.kvs_size() > 0) row = fromWire(std::move(*range.mutable_kvs(0)));
         answer.got.push_back(std::move(row));

@@ -20,7 +20,9 @@ namespace crnpd::etcd::wire {
 
 [[nodiscard]] etcdserverpb::TxnRequest toWire(const Transaction& transaction);
 [[nodiscard]] Row fromWire(etcdserverpb::KeyValue&& row);
-[[nodiscard]] TransactionAnswer fromWire(etcdserverpb::TxnResponse&& response, const Transaction& asked);
+// busy: it is no answer to what was asked, so nobody knows what was done.
+[[nodiscard]] Result<TransactionAnswer> fromWire(etcdserverpb::TxnResponse&& response,
+                                                 const Transaction& asked);
 
 // What the failed call to `member` means, by the error codes of key_value.h and leases.h. Only what etcd says
 // itself and before it does anything is a no; all that a connection or a deadline brings is `busy`.

@@ -12,10 +12,12 @@
 #include <vector>
 
 #include <benchmark/benchmark.h>
+#include <malloc.h>
 
 #include "common/xml/message_end.h"
 #include "common/xml/registration_reader.h"
 #include "common/xml/runtime.h"
+#include "server/delivery/matching.h"
 #include "server/store/sqlite_store.h"
 #include "tests/bench/load.h"
 
@@ -114,6 +116,45 @@ void commit(benchmark::State& state) {
     state.SetItemsProcessed(state.iterations() * state.range());
 }
 BENCHMARK(commit)->ArgName("changes")->Arg(1)->Arg(16)->Arg(64)->Arg(256)->UseRealTime();
+
+std::size_t heapBytes() {
+    const auto info = ::mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
+crnpd::Event groupEvent(const std::string& group) {
+    return {"EC_Cluster",
+            "ESC_cluster_rg_state",
+            "SUNW",
+            "rgm",
+            {{"rg_name", {group}}, {"node_list", {"node1", "node2"}}, {"state_list", {"ONLINE", "OFFLINE"}}}};
+}
+
+// One event that matches one of a million clients, each of which wants one group of its own. Then the same
+// with a second pair that all of them have, and with a registration that all share: what a client takes.
+void matchOneOfMany(benchmark::State& state) {
+    constexpr std::uint32_t clients = 1'000'000;
+    const auto shape = state.range();
+    const std::size_t before = heapBytes();
+    crnpd::delivery::Matching matching;
+    for (std::uint32_t client = 0; client < clients; ++client) {
+        crnpd::EventRegistration wanted{"EC_Cluster", "ESC_cluster_rg_state", {}};
+        if (shape == 1) wanted.pairs.push_back({"node_list", {"node1", "node2"}});
+        if (shape == 2) wanted.pairs.push_back({"rg_name", {"shared"}});
+        if (shape != 2) wanted.pairs.push_back({"rg_name", {"group-" + std::to_string(client)}});
+        matching.set(client, {&wanted, 1});
+    }
+    state.counters["bytes_per_client"] = static_cast<double>(heapBytes() - before) / clients;
+    std::vector<crnpd::delivery::ClientIndex> found;
+    std::uint32_t serial = 0;
+    for (auto _ : state) {
+        found.clear();
+        matching.match(groupEvent(shape == 2 ? "shared" : "group-" + std::to_string(serial)), found);
+        if (found.size() != (shape == 2 ? clients : 1)) return state.SkipWithError("matched wrongly");
+        serial = (serial + 7919) % clients;
+    }
+}
+BENCHMARK(matchOneOfMany)->ArgName("own_0_two_pairs_1_shared_2")->DenseRange(0, 2);
 
 }  // namespace
 

@@ -85,5 +85,34 @@ TEST(MessageTest, AnAbsentSubclassIsNotAnEmptyOne) {
     EXPECT_NE((EventRegistration{"EC_Cluster", std::nullopt, {}}), (EventRegistration{"EC_Cluster", "", {}}));
 }
 
+const Event webGroup{
+    "EC_Cluster",
+    "ESC_cluster_rg_state",
+    "SUNW",
+    "rgm",
+    {{"rg_name", {"web"}}, {"node_list", {"a", "b"}}, {"state_list", {"ONLINE", "OFFLINE"}}}};
+
+TEST(MessageTest, OmissionIsTheOnlyWildcardOfARegistration) {
+    EXPECT_TRUE(asksFor({"EC_Cluster", std::nullopt, {}}, webGroup));
+    EXPECT_TRUE(asksFor({"EC_Cluster", "ESC_cluster_rg_state", {}}, webGroup));
+    EXPECT_FALSE(asksFor({"EC_Cluster", "", {}}, webGroup));
+    EXPECT_FALSE(asksFor({"EC_Cluster", "*", {}}, webGroup));
+    EXPECT_FALSE(asksFor({"EC_Cluster", "ESC_cluster_rg", {}}, webGroup));
+    EXPECT_FALSE(asksFor({"", "ESC_cluster_rg_state", {}}, webGroup));
+}
+
+TEST(MessageTest, EveryPairOfARegistrationMustOccurInTheEvent) {
+    const auto asks = [](std::vector<NvPair> pairs) {
+        return asksFor(withPairs(std::move(pairs)), webGroup);
+    };
+    EXPECT_TRUE(asks({{"rg_name", {"web"}}}));
+    EXPECT_TRUE(asks({{"node_list", {"a", "b"}}, {"rg_name", {"web"}}}));
+    EXPECT_FALSE(asks({{"rg_name", {"db"}}}));
+    EXPECT_FALSE(asks({{"rg_name", {"web"}}, {"rg_name", {"db"}}}));
+    EXPECT_FALSE(asks({{"node_list", {"b", "a"}}}));
+    EXPECT_FALSE(asks({{"node_list", {"a"}}}));
+    EXPECT_FALSE(asks({{"other", {"web"}}}));
+}
+
 }  // namespace
 }  // namespace crnpd

@@ -32,6 +32,17 @@ inline std::string pairWith(std::string_view content) {
     return eventWith("<NVPAIR>" + std::string(content) + "</NVPAIR>");
 }
 
+inline constexpr std::string_view usualEvent =
+    R"(<?xml version="1.0" encoding="UTF-8"?><SC_EVENT VERSION="1.0" CLASS="EC_Cluster" )"
+    R"(SUBCLASS="ESC_cluster_rg_state" VENDOR="SUNW" PUBLISHER="rgm"><NVPAIR><NAME>rg_name</NAME>)"
+    R"(<VALUE>web-rg</VALUE></NVPAIR><NVPAIR><NAME>node_list</NAME><VALUE>a</VALUE><VALUE>b</VALUE></NVPAIR>)"
+    R"(<NVPAIR><NAME>state_list</NAME><VALUE>ONLINE</VALUE><VALUE>OFFLINE</VALUE></NVPAIR></SC_EVENT>)";
+
+inline std::string event(std::string_view content) {
+    return "<SC_EVENT CLASS='c' SUBCLASS='s' VENDOR='v' PUBLISHER='p'>" + std::string(content) +
+           "</SC_EVENT>";
+}
+
 inline std::string repeated(std::string_view piece, std::size_t atLeast) {
     std::string out;
     out.reserve(atLeast + piece.size());

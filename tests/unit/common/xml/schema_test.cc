@@ -1,7 +1,7 @@
 // Copyright the crnpd authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The schema in the server against the DTD that is shipped: the reader's verdict on a document against that
+// The schemas in the server against the DTDs that are shipped: a reader's verdict on a document against that
 // of a DTD-validating parser. What a DTD cannot say stands at the end.
 #include <array>
 #include <fstream>
@@ -16,6 +16,8 @@
 #include <xercesc/sax2/DefaultHandler.hpp>
 #include <xercesc/util/XMLUni.hpp>
 
+#include "common/xml/event_reader.h"
+#include "common/xml/event_writer.h"
 #include "common/xml/registration_reader.h"
 #include "common/xml/registration_writer.h"
 #include "common/xml/reply.h"
@@ -61,13 +63,20 @@ class SchemaTest : public testing::Test {
 protected:
     bool isValidBySchema(const std::string& document) { return reader_.parse(document).has_value(); }
 
+    bool isValidEventBySchema(const std::string& document) { return events_.parse(document).has_value(); }
+
     void expectSameVerdict(const std::string& document, bool valid) {
         EXPECT_EQ(isValidByDtd(document), valid) << document;
         EXPECT_EQ(isValidBySchema(document), valid) << document;
     }
+    void expectSameVerdictOnEvent(const std::string& document, bool valid) {
+        EXPECT_EQ(isValidByDtd(document, "SC_EVENT", "sc_event.dtd"), valid) << document;
+        EXPECT_EQ(isValidEventBySchema(document), valid) << document;
+    }
 
     Runtime runtime_;
     RegistrationReader reader_{runtime_};
+    EventReader events_{runtime_};
 };
 
 TEST_F(SchemaTest, AgreesWithTheDtdOnElements) {
@@ -131,39 +140,55 @@ TEST_F(SchemaTest, AgreesWithTheDtdOnAttributes) {
     }
 }
 
-// Documents that grow out of the grammar, with a slip here and there.
+// Documents that grow out of one of the two grammars, with a slip here and there.
 class Grower {
 public:
-    explicit Grower(unsigned seed) : random_(seed) {}
+    Grower(unsigned seed, std::string root) : random_(seed), root_(std::move(root)) {}
 
-    std::string document() { return element("SC_CALLBACK_REG", 0); }
+    std::string document() { return element(root_, 0); }
 
 private:
+    struct Attribute {
+        const char* element;
+        const char* text;
+    };
+
     bool slips() { return below(25) == 0; }
     unsigned below(unsigned limit) { return std::uniform_int_distribution<unsigned>(0, limit - 1)(random_); }
+    // The element that has the pairs.
+    [[nodiscard]] std::string pairsIn() const { return root_ == "SC_EVENT" ? root_ : "SC_EVENT_REG"; }
+
+    std::string attributes(const std::string& name) {
+        static constexpr std::array required{
+            Attribute{"SC_CALLBACK_REG", " PORT='1'"}, Attribute{"SC_CALLBACK_REG", " REG_TYPE='ADD_CLIENT'"},
+            Attribute{"SC_EVENT_REG", " CLASS='a'"},   Attribute{"SC_EVENT", " CLASS='a'"},
+            Attribute{"SC_EVENT", " SUBCLASS='b'"},    Attribute{"SC_EVENT", " VENDOR=''"},
+            Attribute{"SC_EVENT", " PUBLISHER='c'"}};
+        std::string out;
+        for (const auto& [element, text] : required) {
+            if (name == element && !slips()) out += text;
+        }
+        if (slips()) out += name == "SC_CALLBACK_REG" ? " CLASS='a'" : " PORT='1'";
+        if (name == "SC_EVENT_REG" && below(2) == 0) out += " SUBCLASS='b'";
+        if (name == root_ && below(2) == 0) out += slips() ? " VERSION='1.1'" : " VERSION='1.0'";
+        return out;
+    }
 
     std::string element(std::string name, int depth) {
-        constexpr std::array names{"SC_CALLBACK_REG", "SC_EVENT_REG", "NVPAIR", "NAME", "VALUE", "OTHER"};
+        constexpr std::array names{"SC_CALLBACK_REG", "SC_EVENT_REG", "SC_EVENT", "NVPAIR", "NAME",
+                                   "VALUE",           "OTHER"};
         if (slips()) name = names.at(below(names.size()));
-        std::string out = "<" + name;
-        for (const std::string attribute : {"PORT='1'", "REG_TYPE='ADD_CLIENT'", "CLASS='a'"}) {
-            const bool ofRoot = attribute[0] != 'C';
-            const bool belongs = ofRoot ? name == "SC_CALLBACK_REG" : name == "SC_EVENT_REG";
-            if (belongs != slips()) out += " " + attribute;
-        }
-        if (name == "SC_EVENT_REG" && below(2) == 0) out += " SUBCLASS='b'";
-        if (name == "SC_CALLBACK_REG" && below(2) == 0) out += slips() ? " VERSION='1.1'" : " VERSION='1.0'";
-        return out + ">" + (depth > 5 ? "" : content(name, depth + 1)) + "</" + name + ">";
+        return "<" + name + attributes(name) + ">" + (depth > 5 ? "" : content(name, depth + 1)) + "</" +
+               name + ">";
     }
 
     std::string content(const std::string& name, int depth) {
         std::string out;
         if (slips() || ((name == "NAME" || name == "VALUE") && below(2) == 0)) out += "text";
         if (below(4) == 0) out += " <!-- --> \n";
-        if (name == "SC_CALLBACK_REG" || name == "SC_EVENT_REG") {
-            for (unsigned i = below(3); i > 0; --i) {
-                out += element(name == "SC_EVENT_REG" ? "NVPAIR" : "SC_EVENT_REG", depth);
-            }
+        if (name == root_ || name == "SC_EVENT_REG") {
+            for (unsigned i = below(3); i > 0; --i)
+                out += element(name == pairsIn() ? "NVPAIR" : "SC_EVENT_REG", depth);
         }
         if (name == "NVPAIR") {
             if (!slips()) out += element("NAME", depth);
@@ -175,20 +200,37 @@ private:
     }
 
     std::mt19937 random_;
+    std::string root_;
 };
+
+// Else a comparison would say nothing about one of the two verdicts.
+void expectBothVerdicts(unsigned valid, unsigned documents) {
+    EXPECT_GT(valid, documents / 10);
+    EXPECT_LT(valid, documents * 9 / 10);
+}
+
+constexpr unsigned grownDocuments = 3000;
 
 TEST_F(SchemaTest, AgreesWithTheDtdOnGrownDocuments) {
     unsigned valid = 0;
-    constexpr unsigned documents = 3000;
-    for (unsigned seed = 0; seed < documents; ++seed) {
-        const std::string document = Grower(seed).document();
+    for (unsigned seed = 0; seed < grownDocuments; ++seed) {
+        const std::string document = Grower(seed, "SC_CALLBACK_REG").document();
         const bool byDtd = isValidByDtd(document);
         ASSERT_EQ(isValidBySchema(document), byDtd) << "seed " << seed << ": " << document;
         if (byDtd) ++valid;
     }
-    // Else the comparison would say nothing about one of the two verdicts.
-    EXPECT_GT(valid, documents / 10);
-    EXPECT_LT(valid, documents * 9 / 10);
+    expectBothVerdicts(valid, grownDocuments);
+}
+
+TEST_F(SchemaTest, AgreesWithTheDtdOnGrownEvents) {
+    unsigned valid = 0;
+    for (unsigned seed = 0; seed < grownDocuments; ++seed) {
+        const std::string document = Grower(seed, "SC_EVENT").document();
+        const bool byDtd = isValidByDtd(document, "SC_EVENT", "sc_event.dtd");
+        ASSERT_EQ(isValidEventBySchema(document), byDtd) << "seed " << seed << ": " << document;
+        if (byDtd) ++valid;
+    }
+    expectBothVerdicts(valid, grownDocuments);
 }
 
 TEST_F(SchemaTest, IsStricterThanADtdCanBeOnPorts) {
@@ -212,18 +254,48 @@ TEST_F(SchemaTest, LetsTheDtdsHoldForWhatIsWritten) {
         const auto reply = withoutDeclaration(writeReply({code, "text"}));
         EXPECT_TRUE(isValidByDtd(reply, "SC_REPLY", "sc_reply.dtd")) << reply;
     }
+    const auto event = withoutDeclaration(writeEvent({"c", "s", "v", "p", {{"n", {"<\n", ""}}}}));
+    EXPECT_TRUE(isValidByDtd(event, "SC_EVENT", "sc_event.dtd")) << event;
     EXPECT_FALSE(isValidByDtd("<SC_REPLY STATUS_CODE='MAYBE'><SC_STATUS_MSG/></SC_REPLY>", "SC_REPLY",
                               "sc_reply.dtd"));
 }
 
-TEST_F(SchemaTest, HasADtdForEvents) {
-    const std::string attributes =
-        "VERSION='1.0' CLASS='EC_Cluster' SUBCLASS='ESC_cluster_rg_state' VENDOR='SUNW' ";
-    const std::string pairs = "<NVPAIR><NAME>node_list</NAME><VALUE>a</VALUE><VALUE>b</VALUE></NVPAIR>";
-    EXPECT_TRUE(isValidByDtd("<SC_EVENT " + attributes + "PUBLISHER='rgm'>" + pairs + "</SC_EVENT>",
-                             "SC_EVENT", "sc_event.dtd"));
-    EXPECT_FALSE(
-        isValidByDtd("<SC_EVENT " + attributes + ">" + pairs + "</SC_EVENT>", "SC_EVENT", "sc_event.dtd"));
+TEST_F(SchemaTest, AgreesWithTheDtdOnTheElementsOfAnEvent) {
+    const auto pair = [](const std::string& content) {
+        return test::event("<NVPAIR>" + content + "</NVPAIR>");
+    };
+    for (const auto& valid :
+         {test::event(""), test::event(" \n<!-- --> <?p?> "), pair("<NAME/><VALUE/>"),
+          pair(" <NAME>a</NAME> <VALUE>b</VALUE><VALUE>c</VALUE> "),
+          test::event("<NVPAIR><NAME/><VALUE/></NVPAIR><NVPAIR><NAME/><VALUE/></NVPAIR>")}) {
+        expectSameVerdictOnEvent(valid, true);
+    }
+    for (const auto& invalid :
+         {test::event("x"), test::event("<![CDATA[x]]>"), test::event("<NAME/>"),
+          test::event(test::event("")), test::event("<SC_EVENT_REG CLASS='a'/>"), pair(""), pair("<NAME/>"),
+          pair("<VALUE/><NAME/>"), pair("<NAME/><NAME/><VALUE/>"), pair("<NAME/><VALUE/><NVPAIR/>"),
+          pair("<NAME><X/></NAME><VALUE/>"),
+          std::string(test::usualMessage.substr(test::usualMessage.find("?>") + 2)),
+          std::string("<NVPAIR><NAME/><VALUE/></NVPAIR>")}) {
+        expectSameVerdictOnEvent(invalid, false);
+    }
+}
+
+TEST_F(SchemaTest, AgreesWithTheDtdOnTheAttributesOfAnEvent) {
+    const auto with = [](const std::string& attributes) { return "<SC_EVENT " + attributes + "/>"; };
+    const std::string all = "CLASS='c' SUBCLASS='s' VENDOR='v' PUBLISHER='p'";
+    for (const auto& valid : {with(all), with("VERSION='1.0' " + all), with(all + " VERSION=' 1.0\n'"),
+                              with("PUBLISHER='' VENDOR=' a  b ' SUBCLASS='' CLASS=''")}) {
+        expectSameVerdictOnEvent(valid, true);
+    }
+    for (const auto& invalid :
+         {with(""), with("SUBCLASS='s' VENDOR='v' PUBLISHER='p'"), with("CLASS='c' VENDOR='v' PUBLISHER='p'"),
+          with("CLASS='c' SUBCLASS='s' PUBLISHER='p'"), with("CLASS='c' SUBCLASS='s' VENDOR='v'"),
+          with(all + " VERSION='1.1'"), with(all + " VERSION=''"), with(all + " PORT='1'"),
+          with(all + " xmlns='a'"), with(all + " xmlns:a='b'"), with(all + " xml:lang='en'"),
+          test::event("<NVPAIR CLASS=''><NAME/><VALUE/></NVPAIR>")}) {
+        expectSameVerdictOnEvent(invalid, false);
+    }
 }
 
 }  // namespace
