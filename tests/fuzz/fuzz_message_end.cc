@@ -3,6 +3,8 @@
 
 // Where a message ends, against Xerces: in every document that Xerces calls well-formed the end is found, at
 // the last byte of its root and not before. And it is the same however the bytes are split.
+#include <algorithm>
+#include <bit>
 #include <cstring>
 #include <optional>
 
@@ -32,9 +34,18 @@ public:
     bool found = false;
 };
 
-// Behind the root Xerces takes a character that is cut off for the end of the document.
+// Behind the root Xerces takes a character that is cut off for the end of the document. Also one whose first
+// byte announces more bytes than UTF-8 knows, up to eight for 0xFF, and whatever stands in their place.
 bool endsInHalfACharacter(std::string_view document, const Prolog& prolog) {
-    return prolog.encoding == Prolog::Encoding::bytes && static_cast<unsigned char>(document.back()) >= 0x80;
+    if (prolog.encoding != Prolog::Encoding::bytes) return false;
+    if (static_cast<unsigned char>(document.back()) >= 0x80) return true;
+    const auto last = document.substr(document.size() - std::min<std::size_t>(document.size(), 7));
+    for (std::size_t at = 0; at < last.size(); ++at) {
+        const auto announced =
+            static_cast<std::size_t>(std::countl_one(static_cast<unsigned char>(last[at])));
+        if (announced > last.size() - at) return true;
+    }
+    return false;
 }
 
 // A parser with everything that ours leaves out: internal subsets and their entities.
