@@ -85,7 +85,7 @@ CommitOutcome EtcdStore::outcomeOf(BatchId batch, std::chrono::milliseconds limi
     try {
         if (failed_) return undo(limit);
         if (last_ && last_->head.batch == batch) {
-            const auto outcome = close(settle(*last_, limit));
+            auto outcome = close(settle(*last_, limit));
             if (outcome.state == CommitState::unknown) isReady_ = false;
             return outcome;
         }

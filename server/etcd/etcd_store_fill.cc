@@ -44,7 +44,7 @@ CommitOutcome EtcdStore::fill(BatchId batch, std::span<const Change> changes) no
     if (firstOf(changes, batchLimit(), bytesLimit()).size() == changes.size()) return commit(batch, changes);
     try {
         if (auto refused = refusal(batch)) return *refused;
-        const auto outcome = fillInSteps(batch, changes);
+        auto outcome = fillInSteps(batch, changes);
         if (outcome.state == CommitState::committed || last_) return outcome;
         if (outcome.reason.code == ErrorCode::superseded) return CommitOutcome::notCommitted(outcome.reason);
         failed_ = outcome.reason;

@@ -124,7 +124,7 @@ class EarlyStore final : public AlteredStore {
 public:
     using AlteredStore::AlteredStore;
     CommitOutcome commit(BatchId batch, std::span<const Change> changes) noexcept override {
-        if (const auto failed = commitHeld(); failed.state != CommitState::committed) return failed;
+        if (auto failed = commitHeld(); failed.state != CommitState::committed) return failed;
         held_.emplace(batch, std::vector<Change>(changes.begin(), changes.end()));
         return CommitOutcome::committed();
     }
@@ -134,7 +134,7 @@ private:
     CommitOutcome commitHeld() {
         const auto held = std::exchange(held_, {});
         if (!held) return CommitOutcome::committed();
-        const auto outcome = inner_.commit(held->first, held->second);
+        auto outcome = inner_.commit(held->first, held->second);
         if (outcome.state != CommitState::unknown) return outcome;
         return inner_.outcomeOf(held->first, std::chrono::seconds{3});
     }

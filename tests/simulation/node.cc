@@ -30,14 +30,14 @@ public:
     std::size_t bytesLimit() const noexcept override { return inner_.bytesLimit(); }
     bool isShared() const noexcept override { return inner_.isShared(); }
     CommitOutcome commit(BatchId batch, std::span<const Change> changes) noexcept override {
-        const auto outcome = inner_.commit(batch, changes);
+        auto outcome = inner_.commit(batch, changes);
         tell(batch, outcome);
         if (outcome.state == CommitState::unknown) around_.count("outcome unknown at first");
         if (isSuperseded(outcome)) around_.count("commit refused because another server leads");
         return outcome;
     }
     CommitOutcome outcomeOf(BatchId batch, std::chrono::milliseconds limit) noexcept override {
-        const auto outcome = inner_.outcomeOf(batch, limit);
+        auto outcome = inner_.outcomeOf(batch, limit);
         tell(batch, outcome);
         if (outcome.state == CommitState::committed) {
             around_.count("outcome found: committed");

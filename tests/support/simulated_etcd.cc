@@ -40,10 +40,9 @@ std::optional<etcd::Row> SimulatedEtcd::rowAt(const std::string& key, Revision a
     const auto found = rows_.find(key);
     if (found == rows_.end()) return std::nullopt;
     const auto& versions = found->second;
-    for (auto version = versions.rbegin(); version != versions.rend(); ++version) {
-        if (version->at <= at) return version->row;
-    }
-    return std::nullopt;
+    const auto version = std::find_if(versions.rbegin(), versions.rend(),
+                                      [at](const auto& candidate) { return candidate.at <= at; });
+    return version == versions.rend() ? std::nullopt : version->row;
 }
 
 bool SimulatedEtcd::holds(const etcd::Transaction& transaction, Revision at) const {

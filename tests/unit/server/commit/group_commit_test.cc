@@ -104,8 +104,8 @@ TEST_F(SharedGroupCommit, AnUnknownOutcomeThatIsFoundOutIsToldAndTheServerGoesOn
 
 TEST_F(SharedGroupCommit, AnOutcomeThatStaysUnknownIsToldToNobodyAndEndsThisLeadership) {
     std::vector<registry::Request> requests;
-    for (std::uint16_t port = 1; port <= store.batchLimit() + 1; ++port)
-        requests.push_back(add(port));
+    for (std::size_t port = 1; port <= store.batchLimit() + 1; ++port)
+        requests.push_back(add(static_cast<std::uint16_t>(port)));
     store.failCommit(1, CommitOutcome::unknown(noAnswer), Effect::applied);
     store.answerOutcome(CommitOutcome::unknown(noAnswer));
     const auto answers = send(requests);

@@ -174,7 +174,7 @@ TEST_F(GrpcClientTest, NeverSplitsARevisionOverTwoCalls) {
     for (int round = 0; round < 20; ++round) {
         Transaction many;
         for (int row = 0; row < 100; ++row)
-            many.then.push_back(Put{"/w/" + std::to_string(row), std::string(10'000, 'x')});
+            many.then.emplace_back(Put{"/w/" + std::to_string(row), std::string(10'000, 'x')});
         ASSERT_TRUE(client->transact(many));
     }
     std::mutex mutex;

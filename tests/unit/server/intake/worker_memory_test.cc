@@ -9,10 +9,12 @@
 
 // Xerces leaves behind what it was at when memory ran out: its scanner does not clean up after an
 // OutOfMemoryException. Some bytes for each such document.
-extern "C" const char* __lsan_default_suppressions();   // NOLINT(bugprone-reserved-identifier)
-extern "C" const char* __lsan_default_suppressions() {  // NOLINT(bugprone-reserved-identifier)
+// NOLINTBEGIN(bugprone-reserved-identifier, readability-identifier-naming)
+extern "C" const char* __lsan_default_suppressions();
+extern "C" const char* __lsan_default_suppressions() {
     return "leak:libxerces-c";
 }
+// NOLINTEND(bugprone-reserved-identifier, readability-identifier-naming)
 
 namespace crnpd::intake {
 namespace {
