@@ -4,7 +4,9 @@
 // What the registry asks a store to keep, and what it gets back when it is loaded.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -30,6 +32,11 @@ struct ClientRecord {
     RecordId id = 0;
     CallbackAddress client;
     std::string registrations;  // as encodeRegistrations() writes them
+    // The address of this server to which its last message came: events come from there. 0.0.0.0 where nobody
+    // knows: a row of format 1.
+    IpAddress via{};
+    Sequence joined = 0;  // the number of its last ADD_CLIENT
+    Sequence added = 0;   // that of its last ADD_CLIENT or ADD_EVENTS that brought something new
 
     friend bool operator==(const ClientRecord&, const ClientRecord&) = default;
 };
@@ -52,14 +59,65 @@ struct ForgottenRecord {
     friend bool operator==(const ForgottenRecord&, const ForgottenRecord&) = default;
 };
 
+// An event that was published. Its row stays until everybody has it and it is current no more.
+struct EventRecord {
+    Sequence sequence = 0;
+    std::string event;  // as encodeEvent() writes it
+
+    friend bool operator==(const EventRecord&, const EventRecord&) = default;
+};
+
+// How far the delivery is, or was some time ago: everybody has everything up to `upTo`, but these. There is
+// one.
+struct MarkRecord {
+    struct Laggard {
+        RecordId client = 0;
+        Sequence position = 0;  // below upTo
+
+        friend bool operator==(const Laggard&, const Laggard&) = default;
+    };
+
+    Sequence upTo = 0;
+    std::vector<Laggard> laggards;  // sorted by client
+
+    friend bool operator==(const MarkRecord&, const MarkRecord&) = default;
+};
+
+// What became of an event that a standby has posted into the shared store: takes the place of the post, in
+// the commit that has the event.
+struct PostedAnswer {
+    std::string post;       // which, as the store calls it
+    Sequence sequence = 0;  // the event's
+
+    friend bool operator==(const PostedAnswer&, const PostedAnswer&) = default;
+};
+
 // Each stands for the new content of the row with its id.
 using Change = std::variant<ClientRecord, RemovalRecord, ForgottenRecord>;
+
+// What one commit changes besides rows of clients.
+struct EventChanges {
+    std::vector<EventRecord> published;  // ascending
+    std::vector<Sequence> released;      // events that nobody needs any more; one that has gone is no error
+    std::optional<MarkRecord> mark;
+    std::vector<PostedAnswer> answered;
+
+    // Operations that it takes of a store, for its batchLimit().
+    [[nodiscard]] std::size_t size() const noexcept {
+        return published.size() + released.size() + (mark ? 1 : 0) + answered.size();
+    }
+
+    friend bool operator==(const EventChanges&, const EventChanges&) = default;
+};
 
 // Everything a store holds, as of one batch.
 struct Snapshot {
     BatchId head = 0;
     std::vector<ClientRecord> clients;
     std::vector<RemovalRecord> removals;
+    std::vector<EventRecord> events{};  // ascending
+    MarkRecord mark{};
+    Sequence last = 0;  // the greatest number that any committed change ever had
 
     friend bool operator==(const Snapshot&, const Snapshot&) = default;
 };

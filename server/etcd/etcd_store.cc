@@ -69,7 +69,8 @@ std::optional<CommitOutcome> EtcdStore::refusal(BatchId batch) const {
         {ErrorCode::foreign, fmt::format("batch {} does not follow batch {}", batch, head_.batch)});
 }
 
-CommitOutcome EtcdStore::commit(BatchId batch, std::span<const Change> changes) noexcept {
+CommitOutcome EtcdStore::carryOut(BatchId batch, std::span<const Change> changes,
+                                  const EventChanges& /*events*/) noexcept {
     try {
         if (auto refused = refusal(batch)) return *refused;
         auto head = head_;

@@ -53,8 +53,6 @@ public:
     // 1.5 MiB are. The rest is for 128 keys and their framing, about 130 bytes each and the prefix.
     [[nodiscard]] std::size_t bytesLimit() const noexcept override { return 1'280UL * 1024; }
     [[nodiscard]] bool isShared() const noexcept override { return true; }
-    [[nodiscard]] store::CommitOutcome commit(BatchId batch,
-                                              std::span<const Change> changes) noexcept override;
     [[nodiscard]] store::CommitOutcome outcomeOf(BatchId batch,
                                                  std::chrono::milliseconds limit) noexcept override;
     // Marks the head first, so that whoever finds the rows of an attempt that was not finished clears them
@@ -63,6 +61,8 @@ public:
     void abandon() noexcept override { attempts_.abandon(); }
 
 private:
+    [[nodiscard]] store::CommitOutcome carryOut(BatchId batch, std::span<const Change> changes,
+                                                const EventChanges& events) noexcept override;
     // One transaction, sent until its outcome is known.
     struct Step {
         Head head;  // what it puts

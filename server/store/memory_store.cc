@@ -23,7 +23,8 @@ Result<Snapshot> MemoryStore::load() noexcept {
     return snapshot;
 }
 
-CommitOutcome MemoryStore::commit(BatchId batch, std::span<const Change> changes) noexcept {
+CommitOutcome MemoryStore::carryOut(BatchId batch, std::span<const Change> changes,
+                                    const EventChanges& /*events*/) noexcept {
     if (batch != head_ + 1) {
         return CommitOutcome::notCommitted(
             {ErrorCode::foreign,

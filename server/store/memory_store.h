@@ -14,7 +14,8 @@ class MemoryStore final : public RegistrationStore {
 public:
     [[nodiscard]] Result<Snapshot> load() noexcept override;
     [[nodiscard]] std::size_t batchLimit() const noexcept override { return 512; }
-    [[nodiscard]] CommitOutcome commit(BatchId batch, std::span<const Change> changes) noexcept override;
+    [[nodiscard]] CommitOutcome carryOut(BatchId batch, std::span<const Change> changes,
+                                         const EventChanges& events) noexcept override;
     [[nodiscard]] CommitOutcome outcomeOf(BatchId batch, std::chrono::milliseconds limit) noexcept override;
 
 private:

@@ -60,8 +60,11 @@ public:
 
     // `batch` is one more than the last committed one (Snapshot::head after load()); changes of one
     // batch touch an id at most once. A batch without changes shows that we still lead, and is for shared
-    // stores only.
-    [[nodiscard]] virtual CommitOutcome commit(BatchId batch, std::span<const Change> changes) noexcept = 0;
+    // stores only. What `events` has counts towards batchLimit() and bytesLimit() like the changes.
+    [[nodiscard]] CommitOutcome commit(BatchId batch, std::span<const Change> changes,
+                                       const EventChanges& events = {}) noexcept {
+        return carryOut(batch, changes, events);
+    }
 
     // After commit() answered unknown, and before anything else is called: waits at most `limit` to learn
     // what became of that batch. committed and notCommitted are final. Still unknown: the store takes no
@@ -79,6 +82,11 @@ public:
     // Any thread. Whoever waits in outcomeOf() is answered as soon as possible, from now on: we no longer
     // lead, and nothing that is still unknown will be found out in time.
     virtual void abandon() noexcept {}
+
+private:
+    // commit(), by the store that it is.
+    [[nodiscard]] virtual CommitOutcome carryOut(BatchId batch, std::span<const Change> changes,
+                                                 const EventChanges& events) noexcept = 0;
 };
 
 }  // namespace crnpd::store

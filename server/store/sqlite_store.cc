@@ -63,7 +63,8 @@ Result<Snapshot> SqliteStore::openAndLoad() {
     return session_->load();
 }
 
-CommitOutcome SqliteStore::commit(BatchId batch, std::span<const Change> changes) noexcept {
+CommitOutcome SqliteStore::carryOut(BatchId batch, std::span<const Change> changes,
+                                    const EventChanges& /*events*/) noexcept {
     try {
         if (!refusal_.empty()) return CommitOutcome::notCommitted({ErrorCode::io, refusal_});
         if (unresolved_) {

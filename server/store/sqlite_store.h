@@ -41,7 +41,8 @@ public:
     // Creates an empty store where there is no file or an empty one; its folder must exist.
     [[nodiscard]] Result<Snapshot> load() noexcept override;
     [[nodiscard]] std::size_t batchLimit() const noexcept override { return 512; }
-    [[nodiscard]] CommitOutcome commit(BatchId batch, std::span<const Change> changes) noexcept override;
+    [[nodiscard]] CommitOutcome carryOut(BatchId batch, std::span<const Change> changes,
+                                         const EventChanges& events) noexcept override;
     [[nodiscard]] CommitOutcome outcomeOf(BatchId batch, std::chrono::milliseconds limit) noexcept override;
 
 private:

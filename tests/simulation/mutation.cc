@@ -104,8 +104,9 @@ public:
     std::size_t batchLimit() const noexcept override { return inner_.batchLimit(); }
     std::size_t bytesLimit() const noexcept override { return inner_.bytesLimit(); }
     bool isShared() const noexcept override { return inner_.isShared(); }
-    CommitOutcome commit(BatchId batch, std::span<const Change> changes) noexcept override {
-        return inner_.commit(batch, changes);
+    CommitOutcome carryOut(BatchId batch, std::span<const Change> changes,
+                           const EventChanges& events) noexcept override {
+        return inner_.commit(batch, changes, events);
     }
     CommitOutcome outcomeOf(BatchId batch, std::chrono::milliseconds limit) noexcept override {
         return inner_.outcomeOf(batch, limit);
@@ -123,9 +124,10 @@ protected:
 class EarlyStore final : public AlteredStore {
 public:
     using AlteredStore::AlteredStore;
-    CommitOutcome commit(BatchId batch, std::span<const Change> changes) noexcept override {
+    CommitOutcome carryOut(BatchId batch, std::span<const Change> changes,
+                           const EventChanges& events) noexcept override {
         if (auto failed = commitHeld(); failed.state != CommitState::committed) return failed;
-        held_.emplace(batch, std::vector<Change>(changes.begin(), changes.end()));
+        held_.emplace(Held{batch, {changes.begin(), changes.end()}, events});
         return CommitOutcome::committed();
     }
     ~EarlyStore() override { (void)commitHeld(); }
@@ -134,19 +136,25 @@ private:
     CommitOutcome commitHeld() {
         const auto held = std::exchange(held_, {});
         if (!held) return CommitOutcome::committed();
-        auto outcome = inner_.commit(held->first, held->second);
+        auto outcome = inner_.commit(held->batch, held->changes, held->events);
         if (outcome.state != CommitState::unknown) return outcome;
-        return inner_.outcomeOf(held->first, std::chrono::seconds{3});
+        return inner_.outcomeOf(held->batch, std::chrono::seconds{3});
     }
 
-    std::optional<std::pair<BatchId, std::vector<Change>>> held_;
+    struct Held {
+        BatchId batch;
+        std::vector<Change> changes;
+        EventChanges events;
+    };
+    std::optional<Held> held_;
 };
 
 class HastyStore final : public AlteredStore {
 public:
     using AlteredStore::AlteredStore;
-    CommitOutcome commit(BatchId batch, std::span<const Change> changes) noexcept override {
-        auto outcome = inner_.commit(batch, changes);
+    CommitOutcome carryOut(BatchId batch, std::span<const Change> changes,
+                           const EventChanges& events) noexcept override {
+        auto outcome = inner_.commit(batch, changes, events);
         if (outcome.state == CommitState::unknown) outcome.state = CommitState::notCommitted;
         return outcome;
     }

@@ -29,8 +29,9 @@ public:
     std::size_t batchLimit() const noexcept override { return inner_.batchLimit(); }
     std::size_t bytesLimit() const noexcept override { return inner_.bytesLimit(); }
     bool isShared() const noexcept override { return inner_.isShared(); }
-    CommitOutcome commit(BatchId batch, std::span<const Change> changes) noexcept override {
-        auto outcome = inner_.commit(batch, changes);
+    CommitOutcome carryOut(BatchId batch, std::span<const Change> changes,
+                           const EventChanges& events) noexcept override {
+        auto outcome = inner_.commit(batch, changes, events);
         tell(batch, outcome);
         if (outcome.state == CommitState::unknown) around_.count("outcome unknown at first");
         if (isSuperseded(outcome)) around_.count("commit refused because another server leads");

@@ -95,15 +95,16 @@ public:
         inner_.abandon();
     }
 
-    [[nodiscard]] CommitOutcome commit(BatchId batch, std::span<const Change> changes) noexcept override {
-        EXPECT_TRUE(isShared() || !changes.empty());
-        EXPECT_LE(changes.size(), batchLimit());
+    [[nodiscard]] CommitOutcome carryOut(BatchId batch, std::span<const Change> changes,
+                                         const EventChanges& events) noexcept override {
+        EXPECT_TRUE(isShared() || !changes.empty() || events.size() > 0);
         EXPECT_LE(bytesOf(changes), bytesLimit());
-        return write(batch, changes, &RegistrationStore::commit);
+        EXPECT_LE(changes.size() + events.size(), batchLimit());
+        return write(batch, changes, [&] { return inner_.commit(batch, changes, events); });
     }
 
     [[nodiscard]] CommitOutcome fill(BatchId batch, std::span<const Change> changes) noexcept override {
-        return write(batch, changes, &RegistrationStore::fill);
+        return write(batch, changes, [&] { return inner_.fill(batch, changes); });
     }
 
     [[nodiscard]] CommitOutcome outcomeOf(BatchId batch, std::chrono::milliseconds) noexcept override {
@@ -132,16 +133,16 @@ private:
         Effect effect;
     };
 
-    using Write = CommitOutcome (RegistrationStore::*)(BatchId, std::span<const Change>) noexcept;
+    using Write = std::function<CommitOutcome()>;
 
-    CommitOutcome write(BatchId batch, std::span<const Change> changes, Write through) noexcept {
+    CommitOutcome write(BatchId batch, std::span<const Change> changes, const Write& through) noexcept {
         if (hook_) hook_(batch, changes);
         const unsigned n = ++commits_;
         holdToContract(batch);
         const auto failure = failureOf(n);
-        if (!failure) return applied(batch, changes, through);
+        if (!failure) return applied(batch, through);
         if (failure->effect == Effect::applied) {
-            EXPECT_EQ(applied(batch, changes, through).state, CommitState::committed);
+            EXPECT_EQ(applied(batch, through).state, CommitState::committed);
         }
         if (failure->outcome.state == CommitState::unknown) {
             unresolved_ = Unresolved{batch, failure->effect};
@@ -170,8 +171,8 @@ private:
         return always_;
     }
 
-    CommitOutcome applied(BatchId batch, std::span<const Change> changes, Write through) noexcept {
-        auto outcome = (inner_.*through)(batch, changes);
+    CommitOutcome applied(BatchId batch, const Write& through) noexcept {
+        auto outcome = through();
         if (outcome.state == CommitState::committed) head_ = batch;
         return outcome;
     }

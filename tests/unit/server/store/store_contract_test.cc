@@ -19,8 +19,9 @@ private:
         explicit Shared(RegistrationStore& inner) : inner_(inner) {}
         Result<Snapshot> load() noexcept override { return inner_.load(); }
         std::size_t batchLimit() const noexcept override { return inner_.batchLimit(); }
-        CommitOutcome commit(BatchId batch, std::span<const Change> changes) noexcept override {
-            return inner_.commit(batch, changes);
+        CommitOutcome carryOut(BatchId batch, std::span<const Change> changes,
+                               const EventChanges& events) noexcept override {
+            return inner_.commit(batch, changes, events);
         }
         CommitOutcome outcomeOf(BatchId batch, std::chrono::milliseconds limit) noexcept override {
             return inner_.outcomeOf(batch, limit);
