@@ -20,7 +20,7 @@ constexpr unsigned mostWorkersByDefault = 4;
 
 registry::Rules rulesOf(const config::Settings& settings) {
     return {settings.maxClients, settings.limits.registrationsPerClient, settings.limits.messageBytes,
-            settings.limits.removalMemory};
+            settings.limits.removalMemory, settings.limits.messageBytes};
 }
 
 intake::ConnectionLimits connectionLimitsOf(const config::Settings& settings) {
@@ -49,8 +49,9 @@ Serving::Serving(const Clock& clock, const xml::Runtime& xml, store::Registratio
       occupancy_(connectionLimitsOf(settings)),
       memory_(settings.limits.messageBytes * unfinishedMessages),
       shared_{clock, xml, occupancy_, memory_,
-              [this](const IpAddress& peer, RegistrationMessage message, exchange::Decider::Decided decided) {
-                  submit(peer, std::move(message), std::move(decided));
+              [this](const IpAddress& peer, const IpAddress& local, RegistrationMessage message,
+                     exchange::Decider::Decided decided) {
+                  submit(peer, local, std::move(message), std::move(decided));
               }} {
     committer_.start(std::move(snapshot));
     for (unsigned i = 0; i < workersFor(settings); ++i) {
@@ -81,10 +82,14 @@ void Serving::closeSockets() {
     sockets_.clear();
 }
 
-void Serving::submit(const IpAddress& peer, RegistrationMessage message, exchange::Decider::Decided decided) {
-    committer_.submit({{peer, message.port}, message.type, std::move(message.events)},
-                      [decided = std::move(decided)](const commit::Outcome& outcome) {
-                          decided({outcome.reply, outcome.registrations});
+void Serving::submit(const IpAddress& peer, const IpAddress& local, RegistrationMessage message,
+                     exchange::Decider::Decided decided) {
+    const std::shared_ptr<ReplyGate> gate;  // nobody waits for the reply
+    auto hold = std::make_shared<ReplyHold>(gate);
+    registry::Request request{{peer, message.port}, message.type, std::move(message.events), local, gate};
+    committer_.submit(std::move(request),
+                      [decided = std::move(decided), hold = std::move(hold)](const commit::Outcome& outcome) {
+                          decided({outcome.reply, outcome.registrations, std::move(*hold)});
                       });
 }
 

@@ -59,7 +59,8 @@ private:
 
     [[nodiscard]] Result<Sockets> socketsFor(const std::vector<SocketAddress>& addresses) const;
     void closeSockets();
-    void submit(const IpAddress& peer, RegistrationMessage message, exchange::Decider::Decided decided);
+    void submit(const IpAddress& peer, const IpAddress& local, RegistrationMessage message,
+                exchange::Decider::Decided decided);
 
     commit::Committer committer_;
     intake::Occupancy occupancy_;

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/commit/committer.h"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -43,10 +44,38 @@ void Committer::abandon(const std::string& reason) {
 }
 
 void Committer::submit(registry::Request request, Completion completion) {
-    Submission submission{std::move(request), std::move(completion)};
-    if (enqueue(waiting_.submissions, submission)) return;
-    submission.completion(
+    Act act = Submission{std::move(request), std::move(completion)};
+    if (enqueue(waiting_.acts, act)) return;
+    std::get<Submission>(act).completion(
         {Reply{StatusCode::retry, "nothing was changed: this server is stopping or standing by; repeat"}, 0});
+}
+
+void Committer::publish(std::shared_ptr<const Event> event, std::optional<std::string> post,
+                        Published published) {
+    add(Publication(std::move(event), std::move(post), std::move(published)));
+}
+
+void Committer::remove(const CallbackAddress& client, Sequence joined, Sequence added, Evicted done) {
+    add(Eviction{client, joined, added, std::move(done)});
+}
+
+void Committer::keep(MarkRecord mark, std::vector<Sequence> released, Kept done) {
+    const auto most = store_.batchLimit();
+    const auto isAllKept = std::make_shared<std::atomic<bool>>(true);
+    while (released.size() + 1 > most && !released.empty()) {
+        const auto from = released.end() - static_cast<std::ptrdiff_t>(std::min(most, released.size()));
+        add(Keeping{std::nullopt, {from, released.end()}, [isAllKept](bool kept) {
+                        if (!kept) *isAllKept = false;
+                    }});
+        released.erase(from, released.end());
+    }
+    add(Keeping{std::move(mark), std::move(released),
+                [isAllKept, done = std::move(done)](bool kept) { done(kept && *isAllKept); }});
+}
+
+void Committer::add(Act act) {
+    if (enqueue(waiting_.acts, act)) return;
+    refuse(act, {ErrorCode::busy, "this server is stopping or standing by; repeat"});
 }
 
 bool Committer::ask(Question question) {
@@ -88,10 +117,10 @@ Committer::Waiting Committer::take() {
 }
 
 void Committer::process(Waiting waiting) {
-    group_.process(waiting.submissions);
+    group_.process(waiting.acts);
     for (auto& other : waiting.others) {
         if (const auto* question = std::get_if<Question>(&other)) (*question)(group_.view());
-        if (auto* fill = std::get_if<Fill>(&other)) fill->filled(group_.fill(std::move(fill->rows)));
+        if (auto* fill = std::get_if<Fill>(&other)) fill->filled(group_.fill(fill->rows));
     }
 }
 

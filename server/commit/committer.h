@@ -1,14 +1,18 @@
 // Copyright the crnpd authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The one place where a request becomes a promise: a thread that decides requests in the order in which they
-// were submitted, commits their changes in groups and only then lets anybody be answered.
+// The one place where a request becomes a promise: a thread that decides messages, events and what the
+// delivery keeps in the order in which they were handed in, commits their changes in groups and only then
+// lets anybody be answered.
 //
 // Promise    GroupCommit's (group_commit.h).
 // Grouping   While one batch is being committed the next gathers; there is no timer. A lone client pays
 //            one commit, a thousand clients share one.
-// Threads    submit(), ask(), fill() and abandon() may be called from any thread. Completions and questions
-//            run on the committer's own thread, must not block and must not throw; so does Superseded.
+// Threads    submit(), publish(), remove(), keep(), ask(), fill() and abandon() may be called from any
+// thread.
+//            Callbacks (acts.h) and questions run on the committer's own thread, must not block and must not
+//            throw; so do Superseded and the Audience. Where it is not started any more, callbacks run inside
+//            the call.
 #pragma once
 
 #include <atomic>
@@ -16,6 +20,8 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <thread>
 #include <variant>
 #include <vector>
@@ -48,6 +54,17 @@ public:
 
     void submit(registry::Request request, Completion completion);
 
+    // Gives the event its number and stores it; with `post` the same commit says what became of that post.
+    // noSpace also where it is larger than Rules::bytesPerEvent or than what the store takes.
+    void publish(std::shared_ptr<const Event> event, std::optional<std::string> post, Published published);
+
+    // Removes a client that cannot be reached, if its row still has these numbers.
+    void remove(const CallbackAddress& client, Sequence joined, Sequence added, Evicted done);
+
+    // Stores how far the delivery is and deletes what nobody needs, in several commits where it is much, the
+    // mark with the last of them.
+    void keep(MarkRecord mark, std::vector<Sequence> released, Kept done);
+
     // Runs `question` after the batch that is being committed. False, and not run, when not started.
     bool ask(Question question);
 
@@ -72,14 +89,15 @@ private:
     // What has gathered, apart, so that it is handed on without being copied: nothing of it can be lost for
     // want of memory.
     struct Waiting {
-        std::vector<Submission> submissions;
+        std::vector<Act> acts;
         std::vector<std::variant<Question, Fill>> others;
 
-        [[nodiscard]] bool isEmpty() const noexcept { return submissions.empty() && others.empty(); }
+        [[nodiscard]] bool isEmpty() const noexcept { return acts.empty() && others.empty(); }
     };
 
     template <typename Task>
     bool enqueue(std::vector<Task>& queue, auto& task);
+    void add(Act act);
     void run();
     [[nodiscard]] Waiting take();
     void process(Waiting waiting);

@@ -21,23 +21,6 @@ constexpr std::size_t forgottenPerBatch = 64;
 
 const Error outOfMemory{ErrorCode::noSpace, "out of memory"};
 
-Reply refusalFor(const Error& reason) {
-    switch (reason.code) {
-        case ErrorCode::noSpace:
-            return {StatusCode::lowResource,
-                    "nothing was changed: the server's disk or memory is full; try again later"};
-        case ErrorCode::busy:
-            return {StatusCode::retry,
-                    "nothing was changed: the registrations cannot be written at the moment; repeat"};
-        case ErrorCode::superseded:
-            return {StatusCode::retry, "nothing was changed: this server is handing over; repeat"};
-        default:
-            return {StatusCode::systemError,
-                    "nothing was changed: the server cannot write its registrations; tell the cluster's "
-                    "administrator"};
-    }
-}
-
 // Says so as long as it lives.
 class LongWork {
 public:
@@ -50,9 +33,11 @@ private:
     std::atomic<bool>& flag_;
 };
 
-// A client that a store could never take in one commit is refused by the rules, before it is tried.
+// A client or an event that a store could never take in one commit is refused by the rules, before it is
+// tried.
 registry::Rules within(registry::Rules rules, const store::RegistrationStore& store) {
     rules.bytesPerClient = std::min(rules.bytesPerClient, store.bytesLimit());
+    rules.bytesPerEvent = std::min(rules.bytesPerEvent, store.bytesLimit());
     return rules;
 }
 
@@ -72,9 +57,9 @@ void GroupCommit::setRules(const registry::Rules& rules) {
     registry_.setRules(within(rules, store_));
 }
 
-void GroupCommit::process(std::span<Submission> submissions) {
-    while (!submissions.empty())
-        submissions = commitGroup(submissions);
+void GroupCommit::process(std::span<Act> acts) {
+    while (!acts.empty())
+        acts = commitGroup(acts);
 }
 
 void GroupCommit::end(const std::string& reason) {
@@ -82,81 +67,113 @@ void GroupCommit::end(const std::string& reason) {
     if (options_.superseded) options_.superseded(reason);
 }
 
-std::span<Submission> GroupCommit::commitGroup(std::span<Submission> submissions) {
-    if (over_ || (lost_ && !recover(submissions))) {
-        const auto refusal = refusalFor({over_ ? ErrorCode::superseded : ErrorCode::io, {}});
-        for (const auto& submission : submissions)
-            submission.completion({refusal, 0});
+std::span<Act> GroupCommit::commitGroup(std::span<Act> acts) {
+    if (over_ || (lost_ && !recover(acts.size()))) {
+        const Error reason =
+            over_ ? Error{ErrorCode::superseded, "this server is handing over"}
+                  : Error{ErrorCode::io, "what the store holds is not known and cannot be read"};
+        for (const auto& act : acts)
+            refuse(act, reason);
         return {};
     }
 
-    registry::Staging staging(registry_);
+    registry::Staging staging(registry_, options_.audience != nullptr);
     std::vector<Pending> pending;
-    const auto rest = decideGroup(submissions, staging, pending);
+    const auto rest = decideGroup(acts, staging, pending);
     if (!pending.empty()) finish(std::move(staging), pending);
     return rest;
 }
 
-std::span<Submission> GroupCommit::decideGroup(std::span<Submission> submissions, registry::Staging& staging,
-                                               std::vector<Pending>& pending) {
+std::span<Act> GroupCommit::decideGroup(std::span<Act> acts, registry::Staging& staging,
+                                        std::vector<Pending>& pending) {
     const auto now = clock_.wall();
     try {
-        pending.reserve(submissions.size());  // so that no completion is lost on its way into the list
-        while (!submissions.empty() && hasRoom(staging, submissions.front().request)) {
-            auto& submission = submissions.front();
-            auto decision = staging.decide(submission.request, now);
-            // On a shared store what we know may be out of date, so even a decision that changes nothing
-            // waits until a commit has shown that we still lead.
-            if (decision.provisional || store_.isShared()) {
-                pending.push_back({std::move(submission.completion), std::move(decision)});
-            } else {
-                submission.completion({std::move(decision.reply), decision.registrations});
-            }
-            submissions = submissions.subspan(1);
+        pending.reserve(acts.size());  // so that no callback is lost on its way into the list
+        while (!acts.empty() && hasRoom(staging, acts.front())) {
+            decideOne(acts.front(), now, staging, pending);
+            acts = acts.subspan(1);
         }
-        if (!pending.empty()) {
+        if (!pending.empty() && staging.size() < store_.batchLimit()) {
             const auto room = store_.batchLimit() - staging.size();
             staging.forgetOldRemovals(now, std::min(forgottenPerBatch, room));
         }
-        return submissions;
+        return acts;
     } catch (const std::bad_alloc&) {
         // What was decided before rests on the same layer: none of it goes to the store.
-        refuse(pending, outOfMemory);
+        refuseAll(pending, outOfMemory);
         pending.clear();
-        if (submissions.empty()) return {};
-        submissions.front().completion({refusalFor(outOfMemory), 0});
-        return submissions.subspan(1);
+        if (acts.empty()) return {};
+        refuse(acts.front(), outOfMemory);
+        return acts.subspan(1);
     }
 }
 
-// The first request of a group always fits: the rules keep one client within what one commit takes.
-bool GroupCommit::hasRoom(const registry::Staging& staging, const registry::Request& request) const {
+void GroupCommit::decideOne(Act& act, WallTime now, registry::Staging& staging,
+                            std::vector<Pending>& pending) {
+    if (!fitsAlone(act, staging)) return refuse(act, {ErrorCode::noSpace, "it is too large"});
+    auto decision = decide(act, staging, now);
+    // On a shared store what we know may be out of date, so even a decision that changes nothing waits until
+    // a commit has shown that we still lead.
+    if (decision.provisional || store_.isShared()) {
+        pending.push_back({std::move(act), std::move(decision)});
+        return;
+    }
+    if (decision.told) {
+        std::vector<Committed> told;
+        told.push_back(std::move(*decision.told));
+        tell(std::move(told));
+    }
+    answer(act, decision);
+}
+
+// Of one client the rules see to that, as they know what it has already.
+bool GroupCommit::fitsAlone(const Act& act, const registry::Staging& staging) const {
+    if (const auto* event = std::get_if<Publication>(&act))
+        return event->record.size() <= registry_.rules().bytesPerEvent;
+    if (!std::holds_alternative<Keeping>(act)) return true;
+    const auto extent = extentOf(act, staging);
+    return extent.operations <= store_.batchLimit() && extent.bytes <= store_.bytesLimit();
+}
+
+// The first act of a group always fits: the rules keep one client within what one commit takes.
+bool GroupCommit::hasRoom(const registry::Staging& staging, const Act& act) const {
     if (staging.size() == 0) return true;
-    return staging.size() < store_.batchLimit() &&
-           staging.bytes() + staging.bytesAtMost(request) <= store_.bytesLimit();
+    const auto extent = extentOf(act, staging);
+    return staging.size() + extent.operations <= store_.batchLimit() &&
+           staging.bytes() + extent.bytes <= store_.bytesLimit();
 }
 
 void GroupCommit::finish(registry::Staging&& staging, std::span<Pending> pending) {
     std::vector<Change> changes;
+    std::vector<Committed> told;
     try {
         changes = staging.changes();
+        told.reserve(pending.size());
     } catch (const std::bad_alloc&) {
-        return refuse(pending, outOfMemory);
+        return refuseAll(pending, outOfMemory);
     }
     const BatchId batch = head_ + 1;
-    const auto outcome = outcomeOf(batch, store_.commit(batch, changes), changes.size());
+    const auto outcome = outcomeOf(batch, store_.commit(batch, changes, staging.events()), staging.size());
     switch (outcome.state) {
         case CommitState::committed:
             head_ = batch;
             take(std::move(staging));
-            for (auto& [completion, decision] : pending)
-                completion({std::move(decision.reply), decision.registrations});
+            for (auto& [act, decision] : pending) {
+                if (decision.told) told.push_back(std::move(*decision.told));
+            }
+            tell(std::move(told));
+            for (auto& [act, decision] : pending)
+                answer(act, decision);
             return;
         case CommitState::notCommitted:
-            return refuse(pending, outcome.reason);
+            return refuseAll(pending, outcome.reason);
         case CommitState::unknown:
-            return leaveUnanswered(pending, outcome.reason);
+            return leaveAllUnanswered(pending, outcome.reason);
     }
+}
+
+void GroupCommit::tell(std::vector<Committed> told) const {
+    if (options_.audience && !told.empty()) options_.audience(std::move(told));
 }
 
 // Committed is committed, whether or not memory has room for it.
@@ -175,18 +192,17 @@ store::CommitOutcome GroupCommit::outcomeOf(BatchId batch, store::CommitOutcome 
     return store_.outcomeOf(batch, options_.outcomeLimit);
 }
 
-void GroupCommit::refuse(std::span<Pending> pending, const Error& reason) {
+void GroupCommit::refuseAll(std::span<Pending> pending, const Error& reason) {
     log(msg::commitRefused, pending.size(), reason.text);
-    const auto refusal = refusalFor(reason);
-    for (const auto& [completion, decision] : pending)
-        completion({refusal, 0});
+    for (const auto& [act, decision] : pending)
+        refuse(act, reason);
     if (reason.code == ErrorCode::superseded) end(reason.text);
 }
 
-void GroupCommit::leaveUnanswered(std::span<Pending> pending, const Error& reason) {
+void GroupCommit::leaveAllUnanswered(std::span<Pending> pending, const Error& reason) {
     log(msg::outcomeNotFound, pending.size(), reason.text);
-    for (const auto& [completion, decision] : pending)
-        completion({std::nullopt, 0});
+    for (const auto& [act, decision] : pending)
+        leaveUnanswered(act, reason);
     loseTrack(reason);
 }
 
@@ -196,19 +212,30 @@ void GroupCommit::loseTrack(const Error& reason) {
     if (store_.isShared()) end(reason.text);
 }
 
-// What the store holds is the truth again.
-bool GroupCommit::recover(std::span<Submission> submissions) {
-    auto snapshot = store_.load();
-    if (!snapshot) {
-        log(msg::storeStillBroken, submissions.size(), snapshot.error().text);
+bool GroupCommit::recover(std::size_t waiting) {
+    if (const auto reloaded = reload(); !reloaded) {
+        log(msg::storeStillBroken, waiting, reloaded.error().text);
         return false;
     }
-    log(msg::storeReloaded, snapshot->head, snapshot->clients.size());
-    load(std::move(*snapshot));
+    log(msg::storeReloaded, head_, registry_.clients());
     return true;
 }
 
-Result<void> GroupCommit::fill(Snapshot rows) {
+// What the store holds is the truth again.
+Result<void> GroupCommit::reload() try {
+    auto snapshot = store_.load();
+    if (!snapshot) return snapshot.error();
+    std::vector<Committed> told;
+    if (options_.audience) told.emplace_back(AllReloaded{std::make_shared<const Snapshot>(*snapshot)});
+    load(std::move(*snapshot));
+    tell(std::move(told));
+    return {};
+} catch (const std::bad_alloc&) {
+    lost_ = true;
+    return outOfMemory;
+}
+
+Result<void> GroupCommit::fill(const Snapshot& rows) {
     if (over_ || lost_) return Error{ErrorCode::busy, "this server is handing over; ask the active one"};
     if (registry_.clients() > 0) {
         return Error{
@@ -217,12 +244,13 @@ Result<void> GroupCommit::fill(Snapshot rows) {
     }
     const auto outcome = fillStore(rows);
     if (outcome.state == CommitState::committed) {
-        rows.head = ++head_;
-        try {
-            load(std::move(rows));
-        } catch (const std::bad_alloc&) {
-            loseTrack(outOfMemory);
-        }
+        ++head_;
+        // The store has more than what it was filled with: events, and numbers that were given before. Where
+        // it cannot be read at the moment, that is tried again before the next group.
+        lost_ = true;
+        const LongWork reading(*isAtLongWork_);
+        const auto reloaded = reload();
+        if (!reloaded) log(msg::storeStillBroken, 0U, reloaded.error().text);
         return {};
     }
     if (outcome.state == CommitState::unknown) {

@@ -1,13 +1,16 @@
 // Copyright the crnpd authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Decides a number of requests in their order, commits their changes in groups and answers each when its
-// outcome is known. What the committer's thread does, without the thread.
+// Decides a number of acts (messages, events, what the delivery keeps) in their order, commits their changes
+// in groups and answers each when its outcome is known. What the committer's thread does, without the thread.
 //
 // Promise    A completion that carries OK is called after the change was committed. Any other reply means
 //            that nothing was changed, now or later. No reply means that nobody knows: the connection is
 //            closed without one and the client repeats ("outcome is unknown", section 4 of
 //            docs/protocol.md).
+//            The Audience hears what was committed, in the order of the decisions, before anybody is
+//            answered; of what was not committed, or nobody knows, it hears nothing. Once the store was read
+//            anew it hears AllReloaded instead.
 // Threads    One at a time; calls block as long as the store does. Completions and questions run inside
 //            them and must not throw.
 // Failure    A store that refuses, or memory that runs out, costs the requests of that group their OK and
@@ -27,22 +30,12 @@
 #include <vector>
 
 #include "common/clock.h"
-#include "common/message.h"
+#include "common/committed.h"
+#include "server/commit/acts.h"
 #include "server/registry/registry.h"
 #include "server/store/registration_store.h"
 
 namespace crnpd::commit {
-
-struct Outcome {
-    std::optional<Reply> reply;     // nothing: close without a reply
-    std::size_t registrations = 0;  // the client's, after the request
-};
-using Completion = std::function<void(const Outcome&)>;
-
-struct Submission {
-    registry::Request request;
-    Completion completion;
-};
 
 // The committed state as a question sees it.
 struct View {
@@ -60,6 +53,7 @@ public:
         // How long to look for an unknown outcome before its clients are left without a reply.
         std::chrono::milliseconds outcomeLimit = std::chrono::seconds{10};
         Superseded superseded;
+        Audience audience{};  // null: nobody listens
     };
 
     GroupCommit(store::RegistrationStore& store, const Clock& clock, const registry::Rules& rules,
@@ -71,11 +65,11 @@ public:
     void load(Snapshot snapshot);
     void setRules(const registry::Rules& rules);
 
-    void process(std::span<Submission> submissions);
+    void process(std::span<Act> acts);
 
     // Puts `rows` into a store that holds no clients (crnpctl restore). noSpace, busy, io: nothing was
     // changed. superseded: it may have been; the server that leads by now, or next, knows.
-    [[nodiscard]] Result<void> fill(Snapshot rows);
+    [[nodiscard]] Result<void> fill(const Snapshot& rows);
 
     // Answers RETRY to whatever is not being committed already.
     void end(const std::string& reason);
@@ -88,24 +82,28 @@ public:
 
 private:
     struct Pending {
-        Completion completion;
+        Act act;
         registry::Decision decision;
     };
 
-    // Decides and commits one group from the front of `submissions`; returns what is left.
-    std::span<Submission> commitGroup(std::span<Submission> submissions);
-    std::span<Submission> decideGroup(std::span<Submission> submissions, registry::Staging& staging,
-                                      std::vector<Pending>& pending);
-    [[nodiscard]] bool hasRoom(const registry::Staging& staging, const registry::Request& request) const;
+    // Decides and commits one group from the front of `acts`; returns what is left.
+    std::span<Act> commitGroup(std::span<Act> acts);
+    std::span<Act> decideGroup(std::span<Act> acts, registry::Staging& staging,
+                               std::vector<Pending>& pending);
+    void decideOne(Act& act, WallTime now, registry::Staging& staging, std::vector<Pending>& pending);
+    [[nodiscard]] bool fitsAlone(const Act& act, const registry::Staging& staging) const;
+    [[nodiscard]] bool hasRoom(const registry::Staging& staging, const Act& act) const;
     void finish(registry::Staging&& staging, std::span<Pending> pending);
     void take(registry::Staging&& staging);
+    void tell(std::vector<Committed> told) const;
     [[nodiscard]] store::CommitOutcome outcomeOf(BatchId batch, store::CommitOutcome first,
                                                  std::size_t changes);
-    void refuse(std::span<Pending> pending, const Error& reason);
-    void leaveUnanswered(std::span<Pending> pending, const Error& reason);
+    void refuseAll(std::span<Pending> pending, const Error& reason);
+    void leaveAllUnanswered(std::span<Pending> pending, const Error& reason);
     void loseTrack(const Error& reason);
     [[nodiscard]] store::CommitOutcome fillStore(const Snapshot& rows);
-    [[nodiscard]] bool recover(std::span<Submission> submissions);
+    [[nodiscard]] Result<void> reload();
+    [[nodiscard]] bool recover(std::size_t waiting);
 
     store::RegistrationStore& store_;
     const Clock& clock_;

@@ -115,13 +115,15 @@ void Exchange::onMessage(std::string_view document) {
     std::string().swap(buffer_);
     const auto type = message->type;
     const auto port = message->port;
-    tools_.decider.decide(peer_, std::move(*message),
+    const auto local = listener_ == nullptr ? IpAddress{} : listener_->local();
+    tools_.decider.decide(peer_, local, std::move(*message),
                           [self = shared_from_this(), type, port](Decider::Decision decision) {
                               self->onDecision(std::move(decision), type, port);
                           });
 }
 
-// The client that hung up meanwhile is registered all the same; only its reply is dropped.
+// The client that hung up meanwhile is registered all the same; only its reply is dropped. The decision's
+// hold goes with the decision, at the end: by then the reply was written.
 void Exchange::onDecision(Decider::Decision decision, RegistrationType type, std::uint16_t port) {
     answer({std::move(decision.reply), type, port, decision.registrations, true});
 }

@@ -5,7 +5,8 @@
 // Knows no sockets and no threads: bytes come in, one answer goes out.
 //
 // Promise    Exactly one answer, given to the Listener. The message is decided even if nobody is left to
-//            hear the reply (section 2, point 4).
+//            hear the reply (section 2, point 4). What a Decision holds shut ("reply first, then event",
+//            section 7) opens when onAnswer() has returned, or the decision meets nobody.
 // Threads    Its loop's. The Decider answers on the same thread, later than the call.
 // Ownership  A shared_ptr holds it, because the decision may come after the connection is gone.
 // Memory     What has been read is counted against a MemoryBudget that all connections share, until it is
@@ -22,6 +23,7 @@
 
 #include "common/address.h"
 #include "common/message.h"
+#include "common/reply_gate.h"
 #include "common/result.h"
 #include "common/xml/message_end.h"
 #include "common/xml/registration_reader.h"
@@ -45,11 +47,15 @@ public:
     struct Decision {
         std::optional<Reply> reply;
         std::size_t registrations = 0;
+        // Let go once the reply was written or nobody is left to hear it.
+        ReplyHold hold{};
     };
     using Decided = std::function<void(Decision)>;
 
     virtual ~Decider() = default;
-    virtual void decide(const IpAddress& peer, RegistrationMessage message, Decided decided) = 0;
+    // `local` is the address of ours to which the message came; 0.0.0.0 where it is not known.
+    virtual void decide(const IpAddress& peer, const IpAddress& local, RegistrationMessage message,
+                        Decided decided) = 0;
 };
 
 // Bytes that all connections together may hold. May be shared by threads.
@@ -81,6 +87,8 @@ public:
     public:
         virtual ~Listener() = default;
         virtual void onAnswer(const Answer& answer) = 0;
+        // Our end of the connection. Asked once, for a message that is going to be decided.
+        [[nodiscard]] virtual IpAddress local() const noexcept = 0;
     };
 
     // `listener` is told the answer unless it has left() before.

@@ -46,6 +46,7 @@ private:
     void onEnd() override;
     void onClosed() override;
     void onAnswer(const exchange::Answer& answer) override;
+    [[nodiscard]] IpAddress local() const noexcept override { return connection_.local(); }
 
     void reply(const exchange::Answer& answer);
     // Runs `action`; an exception becomes a log line and the end of this connection.

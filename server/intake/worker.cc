@@ -99,9 +99,12 @@ Statistics Worker::statistics() const {
     return statistics;
 }
 
-void Worker::decide(const IpAddress& peer, RegistrationMessage message, Decided decided) {
-    shared_.submit(peer, std::move(message), [this, decided = std::move(decided)](Decision decision) {
-        loop_.post([decided, decision = std::move(decision)] { decided(decision); });
+void Worker::decide(const IpAddress& peer, const IpAddress& local, RegistrationMessage message,
+                    Decided decided) {
+    shared_.submit(peer, local, std::move(message), [this, decided = std::move(decided)](Decision decision) {
+        // Shared, because what is posted must be copyable and a hold is not.
+        auto held = std::make_shared<Decision>(std::move(decision));
+        loop_.post([decided, held = std::move(held)] { decided(std::move(*held)); });
     });
 }
 

@@ -42,9 +42,10 @@ struct WorkerSettings {
     std::size_t registrationsPerClient = 1000;
 };
 
-// Has a request decided. `decided` may be called on any thread, once.
-using Submit =
-    std::function<void(const IpAddress& peer, RegistrationMessage, exchange::Decider::Decided decided)>;
+// Has a request decided, which came from `peer` to our address `local`. `decided` may be called on any
+// thread, once.
+using Submit = std::function<void(const IpAddress& peer, const IpAddress& local, RegistrationMessage,
+                                  exchange::Decider::Decided decided)>;
 
 // How many replies of each code were given, in the order of StatusCode, and how many connections got none.
 struct Statistics {
@@ -90,7 +91,8 @@ private:
     using Sessions = std::list<std::unique_ptr<Session>>;
     static constexpr std::chrono::milliseconds sweepTime{100};
 
-    void decide(const IpAddress& peer, RegistrationMessage message, Decided decided) override;
+    void decide(const IpAddress& peer, const IpAddress& local, RegistrationMessage message,
+                Decided decided) override;
 
     void watchSockets();
     void onConnection(UniqueFd fd, const SocketAddress& peer) noexcept;

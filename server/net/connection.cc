@@ -80,11 +80,15 @@ void Connection::watch(Callback onReadable) {
     if (!watch_->resume()) throw std::runtime_error("cannot watch a connection: out of memory");
 }
 
-bool Connection::isFromThisMachine(const SocketAddress& peer) const noexcept {
+IpAddress Connection::local() const noexcept {
     sockaddr_storage own{};
     socklen_t length = sizeof own;
-    if (::getsockname(fd_.fd(), reinterpret_cast<sockaddr*>(&own), &length) != 0) return false;
-    return SocketAddress::from(own).ip == peer.ip;
+    if (::getsockname(fd_.fd(), reinterpret_cast<sockaddr*>(&own), &length) != 0) return {};
+    return SocketAddress::from(own).ip;
+}
+
+bool Connection::isFromThisMachine(const SocketAddress& peer) const noexcept {
+    return local() == peer.ip;
 }
 
 void Connection::close() noexcept {

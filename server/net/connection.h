@@ -56,6 +56,9 @@ public:
     // dropped: it undoes nothing.
     Closing reply(std::string_view text, bool messageIsWhole, std::span<char> buffer);
 
+    // Our end's address; 0.0.0.0 where the connection is gone.
+    [[nodiscard]] IpAddress local() const noexcept;
+
     // Whether the peer's address is this machine's own: the two ends of the connection have the same one.
     [[nodiscard]] bool isFromThisMachine(const SocketAddress& peer) const noexcept;
 

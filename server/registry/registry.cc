@@ -12,12 +12,17 @@ void Registry::load(Snapshot snapshot) {
     removals_.clear();
     clients_ = snapshot.clients.size();
     lastId_ = 0;
+    last_ = std::max(snapshot.last, snapshot.mark.upTo);
+    for (const auto& event : snapshot.events)
+        last_ = std::max(last_, event.sequence);
     entries_.reserve(snapshot.clients.size() + snapshot.removals.size());
 
     for (auto& record : snapshot.clients) {
         lastId_ = std::max(lastId_, record.id);
-        entries_.insert_or_assign(record.client,
-                                  Entry{record.id, std::move(record.registrations), std::nullopt});
+        last_ = std::max({last_, record.joined, record.added});
+        entries_.insert_or_assign(
+            record.client, Entry{record.id, std::move(record.registrations), std::nullopt, record.joined,
+                                 record.added, vias_.indexOf(record.via)});
     }
     std::sort(snapshot.removals.begin(), snapshot.removals.end(),
               [](const auto& a, const auto& b) { return a.removedAt < b.removedAt; });
@@ -31,6 +36,10 @@ void Registry::load(Snapshot snapshot) {
 const Entry* Registry::find(const CallbackAddress& address) const {
     const auto found = entries_.find(address);
     return found == entries_.end() ? nullptr : &found->second;
+}
+
+ClientRecord Registry::recordOf(const CallbackAddress& address, const Entry& entry) const {
+    return {entry.id, address, entry.registrations, via(entry), entry.joined, entry.added};
 }
 
 const Entry* Registry::client(const CallbackAddress& address) const {
@@ -52,9 +61,10 @@ Snapshot Registry::snapshot() const {
     Snapshot all;
     all.clients.reserve(clients());
     all.removals.reserve(removals());
+    all.last = last_;
     for (const auto& [address, entry] : entries_) {
         if (entry.isClient()) {
-            all.clients.push_back({entry.id, address, entry.registrations});
+            all.clients.push_back(recordOf(address, entry));
         } else {
             all.removals.push_back({entry.id, address, *entry.removedAt});
         }
@@ -70,16 +80,13 @@ std::vector<Change> Registry::forgettingAll() const {
     return changes;
 }
 
-void Registry::apply(Change&& change) {
-    if (auto* record = std::get_if<ClientRecord>(&change)) {
-        entries_.insert_or_assign(record->client,
-                                  Entry{record->id, std::move(record->registrations), std::nullopt});
-    } else if (const auto* removal = std::get_if<RemovalRecord>(&change)) {
-        entries_.insert_or_assign(removal->client, Entry{removal->id, {}, removal->removedAt});
-        removals_.push_back({removal->removedAt, removal->client});
-    } else {
-        entries_.erase(std::get<ForgottenRecord>(change).client);
+void Registry::apply(const CallbackAddress& address, std::optional<Entry>&& entry) {
+    if (!entry) {
+        entries_.erase(address);
+        return;
     }
+    if (!entry->isClient()) removals_.push_back({*entry->removedAt, address});
+    entries_.insert_or_assign(address, std::move(*entry));
 }
 
 bool Registry::isTrue(const Removal& removal) const {

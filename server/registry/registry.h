@@ -7,12 +7,15 @@
 // Truth      The registry holds what was committed and nothing else. Requests are decided on a Staging
 //            layer above it; once the store has committed the layer's changes, adopt() makes them the
 //            state; a layer that was not committed is simply dropped.
+// Numbers    Events, and messages that owe a client the current state, get ascending numbers in the order of
+//            the decisions. Those of a layer that was dropped are given again: nobody was told.
 // Threads    One: the committer's. No locks, no I/O, no clock: the time is an input.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,8 +23,10 @@
 #include <vector>
 
 #include "common/address.h"
+#include "common/committed.h"
 #include "common/message.h"
 #include "common/record.h"
+#include "server/registry/address_table.h"
 
 namespace crnpd::registry {
 
@@ -31,12 +36,16 @@ struct Rules {
     // Of one client in their stored form. Bounds what many small ADD_EVENTS can pile up.
     std::size_t bytesPerClient = 1048576;
     std::chrono::milliseconds removalMemory = std::chrono::hours{24};
+    // Of one event in its stored form.
+    std::size_t bytesPerEvent = 1048576;
 };
 
 struct Request {
     CallbackAddress client;
     RegistrationType type = RegistrationType::addClient;
     std::vector<EventRegistration> events;  // each normalize()d
+    IpAddress via{};                        // the address of this server that it came to; 0.0.0.0: unknown
+    std::shared_ptr<ReplyGate> gate{};      // handed on to those who deliver
 };
 
 struct Decision {
@@ -46,6 +55,8 @@ struct Decision {
     // touched this client or the number of clients, changes something): it stands only once the layer
     // is committed.
     bool provisional = false;
+    Sequence sequence = 0;            // an event's
+    std::optional<Committed> told{};  // what those who deliver have to hear, once it stands
 };
 
 // What is known of one address: a client, or the memory of a removal.
@@ -53,6 +64,9 @@ struct Entry {
     RecordId id = 0;
     std::string registrations;          // a client's, in stored form; empty for a removal
     std::optional<WallTime> removedAt;  // set for a removal
+    Sequence joined = 0;                // as in ClientRecord
+    Sequence added = 0;
+    AddressTable::Index via = 0;  // Registry::via() knows which
 
     [[nodiscard]] bool isClient() const noexcept { return !removedAt.has_value(); }
 };
@@ -72,11 +86,18 @@ public:
     [[nodiscard]] std::size_t clients() const noexcept { return clients_; }
     [[nodiscard]] std::size_t removals() const noexcept { return entries_.size() - clients_; }
 
+    [[nodiscard]] const Rules& rules() const noexcept { return rules_; }
+    // The greatest number ever given, to a message or an event.
+    [[nodiscard]] Sequence last() const noexcept { return last_; }
+
     // Null for an address that is no registered client.
     [[nodiscard]] const Entry* client(const CallbackAddress& address) const;
+    // The address of this server to which the client's last message came.
+    [[nodiscard]] const IpAddress& via(const Entry& entry) const { return vias_.at(entry.via); }
     // Sorted. For listings, which then ask for one client after the other.
     [[nodiscard]] std::vector<CallbackAddress> clientAddresses() const;
-    // Everything that is known, in no order and without the head. Takes 0.3 s for a million clients.
+    // All clients and removals, in no order, and the last number; no events, no mark and no head. Takes 0.3 s
+    // for a million clients.
     [[nodiscard]] Snapshot snapshot() const;
     // What takes everything that is known away again.
     [[nodiscard]] std::vector<Change> forgettingAll() const;
@@ -92,7 +113,9 @@ private:
     };
 
     [[nodiscard]] const Entry* find(const CallbackAddress& address) const;
-    void apply(Change&& change);
+    [[nodiscard]] ClientRecord recordOf(const CallbackAddress& address, const Entry& entry) const;
+    // Takes the place of what is known of that address; nothing: forgets it.
+    void apply(const CallbackAddress& address, std::optional<Entry>&& entry);
     [[nodiscard]] bool isTrue(const Removal& removal) const;
     void dropStaleRemovals();
 
@@ -100,28 +123,46 @@ private:
     std::unordered_map<CallbackAddress, Entry> entries_;
     std::size_t clients_ = 0;
     RecordId lastId_ = 0;
+    Sequence last_ = 0;
+    // No part of the state: what a layer that is dropped has brought into it does no harm.
+    mutable AddressTable vias_;
     // May hold removals that are no longer true (the client came back): the entry decides.
     std::deque<Removal> removals_;
 };
 
-// The requests of one batch, decided one after another above a registry that does not change meanwhile.
+// The requests and events of one batch, decided one after another above a registry that does not change
+// meanwhile.
 class Staging {
 public:
-    explicit Staging(const Registry& base);
+    // `tells`: decisions carry what those who deliver have to hear.
+    explicit Staging(const Registry& base, bool tells = true);
 
     // Decides one request at the time `now`.
     Decision decide(const Request& request, WallTime now);
+
+    // Removes a client that cannot be reached, OK, if its row still has these numbers; else FAIL, and
+    // nothing is changed.
+    Decision evict(const CallbackAddress& client, Sequence joined, Sequence added, WallTime now);
+
+    // Gives the event its number. `record` is its stored form, `post` the post it came by.
+    Decision publish(std::shared_ptr<const Event> event, std::string record, std::optional<std::string> post);
+
+    // Stores how far the delivery is, and deletes events that nobody needs.
+    Decision keep(std::optional<MarkRecord> mark, const std::vector<Sequence>& released);
 
     // Adds the forgetting of up to `most` removals whose time is over.
     void forgetOldRemovals(WallTime now, std::size_t most);
 
     // At most one per client, in the order in which the clients were first touched.
     [[nodiscard]] std::vector<Change> changes() const;
-    [[nodiscard]] std::size_t size() const noexcept { return touched_.size(); }
-    // What the registrations in the changes take, at most.
+    [[nodiscard]] const EventChanges& events() const noexcept { return events_; }
+    // Operations that changes() and events() take of a store.
+    [[nodiscard]] std::size_t size() const noexcept { return touched_.size() + events_.size(); }
+    // What their registrations, events and marks take, at most.
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
     // What deciding `request` would add to that, at most.
     [[nodiscard]] std::size_t bytesAtMost(const Request& request) const;
+    [[nodiscard]] static std::size_t bytesOf(const MarkRecord& mark) noexcept;
 
 private:
     friend void adopt(Registry& registry, Staging&& staging);
@@ -130,21 +171,31 @@ private:
     [[nodiscard]] bool isStaged(const CallbackAddress& address) const;
     [[nodiscard]] const Entry* remembered(const Entry* entry, WallTime now) const;
 
+    using How = ClientChanged::How;
+
     Decision addClient(const Request& request, const Entry* known);
     Decision addEvents(const Request& request, const Entry& client);
     Decision removeEvents(const Request& request, const Entry& client);
-    Decision removeClient(const Request& request, const Entry& client, WallTime now);
+    Decision removeClient(const CallbackAddress& address, const Entry& client, WallTime now);
 
-    Decision store(const CallbackAddress& address, const Entry* known,
-                   const std::vector<EventRegistration>& events, std::string_view done);
+    Decision store(const Request& request, const Entry* known, const std::vector<EventRegistration>& events,
+                   How how);
+    // The entry that `request` makes of what was known.
+    [[nodiscard]] Entry renewed(const Request& request, const Entry* known, std::string record, How how);
+    [[nodiscard]] std::optional<Reply> tooMuch(std::size_t registrations, std::size_t bytes) const;
+    [[nodiscard]] std::optional<Committed> changed(const Request& request, How how, const Entry& entry,
+                                                   std::string before) const;
     Decision settled(const CallbackAddress& address, Reply reply, std::size_t registrations) const;
-    void put(const CallbackAddress& address, Change change);
+    void put(const CallbackAddress& address, std::optional<Entry> entry);
 
     const Registry& base_;
+    const bool tells_;
     std::size_t clients_;
     bool clientsChanged_ = false;
     RecordId lastId_;
+    Sequence last_;
     std::size_t bytes_ = 0;
+    EventChanges events_;
     std::vector<CallbackAddress> touched_;
     // The new entry of a touched address; nothing where it was forgotten.
     std::unordered_map<CallbackAddress, std::optional<Entry>> entries_;

@@ -63,14 +63,24 @@ std::string counted(std::size_t number, std::string_view what) {
     return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
 }
 
-Change changeTo(const CallbackAddress& address, const Entry& entry) {
-    if (entry.isClient()) return ClientRecord{entry.id, address, entry.registrations};
-    return RemovalRecord{entry.id, address, *entry.removedAt};
+std::string_view done(ClientChanged::How how) {
+    switch (how) {
+        case ClientChanged::How::joined:
+            return "registered";
+        case ClientChanged::How::reduced:
+            return "events removed";
+        default:
+            return "events added";
+    }
 }
+
+// A laggard takes two numbers and what separates them.
+constexpr std::size_t bytesPerLaggard = 42;
 
 }  // namespace
 
-Staging::Staging(const Registry& base) : base_(base), clients_(base.clients_), lastId_(base.lastId_) {}
+Staging::Staging(const Registry& base, bool tells)
+    : base_(base), tells_(tells), clients_(base.clients_), lastId_(base.lastId_), last_(base.last_) {}
 
 const Entry* Staging::find(const CallbackAddress& address) const {
     const auto staged = entries_.find(address);
@@ -100,7 +110,7 @@ Decision Staging::decide(const Request& request, WallTime now) {
             case RegistrationType::removeEvents:
                 return removeEvents(request, *entry);
             default:
-                return removeClient(request, *entry, now);
+                return removeClient(request.client, *entry, now);
         }
     }
     if (entry != nullptr && request.type == RegistrationType::removeClient) {
@@ -127,7 +137,7 @@ Decision Staging::addClient(const Request& request, const Entry* known) {
     UniqueRegistrations events;
     for (const auto& event : request.events)
         events.add(event);
-    return store(request.client, known, events.list(), "registered");
+    return store(request, known, events.list(), How::joined);
 }
 
 Decision Staging::addEvents(const Request& request, const Entry& client) {
@@ -138,7 +148,7 @@ Decision Staging::addEvents(const Request& request, const Entry& client) {
     }
     for (const auto& event : request.events)
         events.add(event);
-    return store(request.client, &client, events.list(), "events added");
+    return store(request, &client, events.list(), How::added);
 }
 
 Decision Staging::removeEvents(const Request& request, const Entry& client) {
@@ -149,47 +159,112 @@ Decision Staging::removeEvents(const Request& request, const Entry& client) {
             if (!removals.name(event)) kept.push_back(std::move(event));
         }
     }
-    return store(request.client, &client, kept, "events removed");
+    return store(request, &client, kept, How::reduced);
 }
 
-Decision Staging::removeClient(const Request& request, const Entry& client, WallTime now) {
-    put(request.client, RemovalRecord{client.id, request.client, now});
+Decision Staging::removeClient(const CallbackAddress& address, const Entry& client, WallTime now) {
+    Decision removed{{StatusCode::ok, fmt::format("client {} removed", address.text())}, 0, true};
+    if (tells_) removed.told = ClientLeft{client.id, address};
+    put(address, Entry{client.id, {}, now});
     --clients_;
     clientsChanged_ = true;
-    return {{StatusCode::ok, fmt::format("client {} removed", request.client.text())}, 0, true};
+    return removed;
 }
 
-Decision Staging::store(const CallbackAddress& address, const Entry* known,
-                        const std::vector<EventRegistration>& events, std::string_view done) {
-    const auto& rules = base_.rules_;
-    if (events.size() > rules.registrationsPerClient) {
-        return settled(address,
-                       {StatusCode::lowResource,
-                        fmt::format("{} would be more than registrations_per_client, {}",
-                                    counted(events.size(), "registration"), rules.registrationsPerClient)},
-                       0);
-    }
-    auto record = encodeRegistrations(events);
-    if (record.size() > rules.bytesPerClient) {
-        return settled(address,
-                       {StatusCode::lowResource,
-                        fmt::format("the registrations of one client would take {} bytes, more than {}",
-                                    record.size(), rules.bytesPerClient)},
-                       0);
-    }
-    Reply ok{StatusCode::ok, fmt::format("client {} {}: {} in all", address.text(), done,
-                                         counted(events.size(), "registration"))};
-    const bool wasClient = known != nullptr && known->isClient();
-    // The same content again, as after a lost reply, is durable already.
-    if (wasClient && known->registrations == record) return settled(address, std::move(ok), events.size());
+Decision Staging::evict(const CallbackAddress& client, Sequence joined, Sequence added, WallTime now) {
+    const Entry* const entry = find(client);
+    const bool isAsItWas =
+        entry != nullptr && entry->isClient() && entry->joined == joined && entry->added == added;
+    if (isAsItWas) return removeClient(client, *entry, now);
+    return settled(client, {StatusCode::fail, "the client has spoken since, or is gone"}, 0);
+}
 
-    const RecordId id = known != nullptr ? known->id : ++lastId_;
+Decision Staging::publish(std::shared_ptr<const Event> event, std::string record,
+                          std::optional<std::string> post) {
+    Decision published{{StatusCode::ok, "published"}, 0, true, ++last_};
+    bytes_ += record.size() + (post ? post->size() : 0);
+    events_.published.push_back({last_, std::move(record)});
+    if (post) events_.answered.push_back({std::move(*post), last_});
+    if (tells_) published.told = EventPublished{last_, std::move(event)};
+    return published;
+}
+
+Decision Staging::keep(std::optional<MarkRecord> mark, const std::vector<Sequence>& released) {
+    if (mark) {
+        bytes_ += bytesOf(*mark);
+        events_.mark = std::move(mark);
+    }
+    events_.released.insert(events_.released.end(), released.begin(), released.end());
+    return {{StatusCode::ok, "kept"}, 0, true};
+}
+
+std::size_t Staging::bytesOf(const MarkRecord& mark) noexcept {
+    return (mark.laggards.size() + 1) * bytesPerLaggard;
+}
+
+Decision Staging::store(const Request& request, const Entry* known,
+                        const std::vector<EventRegistration>& events, How how) {
+    auto record = encodeRegistrations(events);
+    if (auto refusal = tooMuch(events.size(), record.size()))
+        return settled(request.client, std::move(*refusal), 0);
+
+    Decision ok{{StatusCode::ok, fmt::format("client {} {}: {} in all", request.client.text(), done(how),
+                                             counted(events.size(), "registration"))},
+                events.size(),
+                true};
+    const bool wasClient = known != nullptr && known->isClient();
+    // The same content again, as after a lost reply, is durable already; but whoever joins is sent the whole
+    // state again, also when we crash before that.
+    if (wasClient && how != How::joined && known->registrations == record) how = How::heard;
+    auto entry = renewed(request, known, std::move(record), how);
+    ok.told = changed(request, how, entry, how == How::added ? known->registrations : std::string());
+    if (how == How::heard && entry.via == known->via) {
+        ok.provisional = isStaged(request.client);
+        return ok;
+    }
     if (!wasClient) {
         ++clients_;
         clientsChanged_ = true;
     }
-    put(address, ClientRecord{id, address, std::move(record)});
-    return {std::move(ok), events.size(), true};
+    put(request.client, std::move(entry));
+    return ok;
+}
+
+Entry Staging::renewed(const Request& request, const Entry* known, std::string record, How how) {
+    Entry entry;
+    if (known != nullptr) {
+        entry.joined = known->joined;
+        entry.added = known->added;
+        entry.via = known->via;
+    }
+    entry.id = known != nullptr ? known->id : ++lastId_;
+    entry.registrations = std::move(record);
+    if (request.via != IpAddress{}) entry.via = base_.vias_.indexOf(request.via);
+    if (how == How::joined) entry.joined = ++last_;
+    if (how == How::added) ++last_;
+    if (how == How::joined || how == How::added) entry.added = last_;
+    return entry;
+}
+
+std::optional<Reply> Staging::tooMuch(std::size_t registrations, std::size_t bytes) const {
+    const auto& rules = base_.rules_;
+    if (registrations > rules.registrationsPerClient) {
+        return Reply{StatusCode::lowResource,
+                     fmt::format("{} would be more than registrations_per_client, {}",
+                                 counted(registrations, "registration"), rules.registrationsPerClient)};
+    }
+    if (bytes > rules.bytesPerClient) {
+        return Reply{StatusCode::lowResource,
+                     fmt::format("the registrations of one client would take {} bytes, more than {}", bytes,
+                                 rules.bytesPerClient)};
+    }
+    return std::nullopt;
+}
+
+std::optional<Committed> Staging::changed(const Request& request, How how, const Entry& entry,
+                                          std::string before) const {
+    if (!tells_) return std::nullopt;
+    return ClientChanged{how, base_.recordOf(request.client, entry), std::move(before), request.gate};
 }
 
 Decision Staging::settled(const CallbackAddress& address, Reply reply, std::size_t registrations) const {
@@ -201,14 +276,8 @@ std::size_t Staging::bytesAtMost(const Request& request) const {
     return (known == nullptr ? 0 : known->registrations.size()) + encodedBytesAtMost(request.events);
 }
 
-void Staging::put(const CallbackAddress& address, Change change) {
-    std::optional<Entry> entry;
-    if (auto* record = std::get_if<ClientRecord>(&change)) {
-        bytes_ += record->registrations.size();
-        entry = Entry{record->id, std::move(record->registrations), std::nullopt};
-    } else if (const auto* removal = std::get_if<RemovalRecord>(&change)) {
-        entry = Entry{removal->id, {}, removal->removedAt};
-    }
+void Staging::put(const CallbackAddress& address, std::optional<Entry> entry) {
+    if (entry) bytes_ += entry->registrations.size();
     if (entries_.insert_or_assign(address, std::move(entry)).second) touched_.push_back(address);
 }
 
@@ -217,7 +286,7 @@ void Staging::forgetOldRemovals(WallTime now, std::size_t most) {
         if (most == 0 || now - removal.at < base_.rules_.removalMemory) return;
         --most;
         if (isStaged(removal.client) || !base_.isTrue(removal)) continue;
-        put(removal.client, ForgottenRecord{0, removal.client});
+        put(removal.client, std::nullopt);
     }
 }
 
@@ -226,25 +295,23 @@ std::vector<Change> Staging::changes() const {
     changes.reserve(touched_.size());
     for (const auto& address : touched_) {
         const auto& entry = entries_.at(address);
-        changes.push_back(entry ? changeTo(address, *entry)
-                                : ForgottenRecord{base_.find(address)->id, address});
+        if (!entry) {
+            changes.emplace_back(ForgottenRecord{base_.find(address)->id, address});
+        } else if (entry->isClient()) {
+            changes.emplace_back(base_.recordOf(address, *entry));
+        } else {
+            changes.emplace_back(RemovalRecord{entry->id, address, *entry->removedAt});
+        }
     }
     return changes;
 }
 
 void adopt(Registry& registry, Staging&& staging) {
-    for (const auto& address : staging.touched_) {
-        auto& entry = staging.entries_.at(address);
-        if (entry && entry->isClient()) {
-            registry.apply(ClientRecord{entry->id, address, std::move(entry->registrations)});
-        } else if (entry) {
-            registry.apply(RemovalRecord{entry->id, address, *entry->removedAt});
-        } else {
-            registry.apply(ForgottenRecord{0, address});
-        }
-    }
+    for (const auto& address : staging.touched_)
+        registry.apply(address, std::move(staging.entries_.at(address)));
     registry.clients_ = staging.clients_;
     registry.lastId_ = staging.lastId_;
+    registry.last_ = staging.last_;
     registry.dropStaleRemovals();
 }
 

@@ -94,7 +94,7 @@ struct Node::Life {
     std::unique_ptr<ObservedStore> observed;
     std::unique_ptr<store::RegistrationStore> alteredStore;
     std::unique_ptr<commit::GroupCommit> group;
-    std::deque<commit::Submission> queue;
+    std::deque<commit::Act> queue;
     bool hasNoticedLoss = false;
     bool isSuperseded = false;
     bool isOver = false;  // the process has died
@@ -224,7 +224,7 @@ void Node::serve() {
 
 void Node::process(std::size_t most) {
     auto& queue = life_->queue;
-    std::vector<commit::Submission> taken;
+    std::vector<commit::Act> taken;
     while (!queue.empty() && taken.size() < most) {
         taken.push_back(std::move(queue.front()));
         queue.pop_front();
@@ -251,10 +251,10 @@ void Node::leave() {
 bool Node::submit(const registry::Request& request, const commit::Completion& completion) {
     if (!isActive() || isCut_) return false;
     const std::weak_ptr<Life> life = life_;
-    life_->queue.push_back({request, [life, completion](const commit::Outcome& outcome) {
-                                const auto alive = life.lock();
-                                if (alive && !alive->isOver) completion(outcome);
-                            }});
+    life_->queue.emplace_back(commit::Submission{request, [life, completion](const commit::Outcome& outcome) {
+                                                     const auto alive = life.lock();
+                                                     if (alive && !alive->isOver) completion(outcome);
+                                                 }});
     return true;
 }
 

@@ -46,6 +46,23 @@ protected:
         const auto outcome = submit(std::move(request)).get();
         return outcome.reply ? std::optional(outcome.reply->code) : std::nullopt;
     }
+    Result<Sequence> publish() {
+        std::promise<Result<Sequence>> answer;
+        committer.publish(std::make_shared<const Event>(Event{"A", "S", "V", "P", {}}), std::nullopt,
+                          [&](const Result<Sequence>& number) { answer.set_value(number); });
+        return answer.get_future().get();
+    }
+    Removal remove(Sequence joined, Sequence added) {
+        std::promise<Removal> answer;
+        committer.remove(addClient(1).client, joined, added,
+                         [&](Removal removal) { answer.set_value(removal); });
+        return answer.get_future().get();
+    }
+    bool keep(std::size_t released) {
+        std::promise<bool> answer;
+        committer.keep({}, std::vector<Sequence>(released, 1), [&](bool kept) { answer.set_value(kept); });
+        return answer.get_future().get();
+    }
     std::size_t clientsInMemory() {
         std::promise<std::size_t> answer;
         EXPECT_TRUE(committer.ask([&](const View& view) { answer.set_value(view.registry.clients()); }));
@@ -217,6 +234,41 @@ TEST_F(CommitterTest, OldRemovalsLeaveTheStoreWithLaterBatches) {
     clock.advance(registry::Rules{}.removalMemory);
     send(addClient(2));
     EXPECT_EQ(memory.load()->removals.size(), 0U);
+}
+
+TEST_F(CommitterTest, EventsGetAscendingNumbersInOneOrderWithMessages) {
+    send(addClient(1));
+    const auto first = publish();
+    send(addClient(1));
+    const auto second = publish();
+    EXPECT_EQ(first.value(), 2U);
+    EXPECT_EQ(second.value(), 4U);
+}
+
+TEST_F(CommitterTest, AClientIsRemovedByItsNumbers) {
+    send(addClient(1));
+    EXPECT_EQ(remove(1, 2), Removal::spoke);
+    EXPECT_EQ(remove(1, 1), Removal::removed);
+    EXPECT_EQ(clientsInMemory(), 0U);
+}
+
+TEST_F(CommitterTest, MuchThatIsReleasedGoesInSeveralCommits) {
+    EXPECT_TRUE(keep(2 * store.batchLimit()));
+    EXPECT_EQ(store.commits(), 3U);
+}
+
+TEST_F(CommitterTest, MuchThatIsReleasedIsNotKeptWhereAnyOfItsCommitsFails) {
+    for (const unsigned failing : {1U, 2U, 3U}) {
+        store.failCommit(failing, CommitOutcome::notCommitted(busy));
+        EXPECT_FALSE(keep(2 * store.batchLimit())) << failing;
+    }
+}
+
+TEST_F(CommitterTest, AStoppedOnePublishesRemovesAndKeepsNothing) {
+    committer.stop();
+    EXPECT_EQ(publish().error().code, ErrorCode::busy);
+    EXPECT_EQ(remove(1, 1), Removal::impossible);
+    EXPECT_FALSE(keep(1));
 }
 
 TEST_F(CommitterTest, NewRulesHoldFromTheNextRequestOn) {

@@ -56,14 +56,14 @@ protected:
     Answers send(const std::vector<registry::Request>& requests) {
         Answers answers(requests.size());
         std::vector<unsigned> times(requests.size());
-        std::vector<Submission> submissions;
+        std::vector<Act> acts;
         for (std::size_t i = 0; i < requests.size(); ++i) {
-            submissions.push_back({requests[i], [&answers, &times, i](const Outcome& outcome) {
-                                       ++times[i];
-                                       if (outcome.reply) answers[i] = outcome.reply->code;
-                                   }});
+            acts.emplace_back(Submission{requests[i], [&answers, &times, i](const Outcome& outcome) {
+                                             ++times[i];
+                                             if (outcome.reply) answers[i] = outcome.reply->code;
+                                         }});
         }
-        group.process(submissions);
+        group.process(acts);
         for (const auto each : times)
             EXPECT_EQ(each, 1U);
         return answers;
@@ -141,9 +141,9 @@ TEST_F(SharedGroupCommit, AClientThatNoBatchCouldTakeIsRefusedBeforeItIsTried) {
     GroupCommit limited(store, clock, {}, {});
     limited.load(*store.load());
     StatusCode code{};
-    std::vector<Submission> one;
-    one.push_back(
-        {add(1, std::string(1000, 'x')), [&](const Outcome& outcome) { code = outcome.reply->code; }});
+    std::vector<Act> one;
+    one.emplace_back(Submission{add(1, std::string(1000, 'x')),
+                                [&](const Outcome& outcome) { code = outcome.reply->code; }});
     limited.process(one);
     EXPECT_EQ(code, StatusCode::lowResource);
     EXPECT_EQ(clientsInStore(), 0U);

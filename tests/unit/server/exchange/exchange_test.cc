@@ -15,21 +15,28 @@ constexpr std::string_view addClient =
 // Keeps what was asked until the test decides.
 class HeldDecider final : public Decider {
 public:
-    void decide(const IpAddress& peer, RegistrationMessage message, Decided decided) override {
+    void decide(const IpAddress& peer, const IpAddress& local, RegistrationMessage message,
+                Decided decided) override {
         peers.push_back(peer);
+        locals.push_back(local);
         messages.push_back(std::move(message));
         pending.push_back(std::move(decided));
     }
     void finish(Decision decision) { pending.at(0)(std::move(decision)); }
 
     std::vector<IpAddress> peers;
+    std::vector<IpAddress> locals;
     std::vector<RegistrationMessage> messages;
     std::vector<Decided> pending;
 };
 
 class ExchangeTest : public testing::Test, private Exchange::Listener {
 protected:
-    void onAnswer(const Answer& answer) override { answers.push_back(answer); }
+    void onAnswer(const Answer& answer) override {
+        answers.push_back(answer);
+        wasOpenAtTheReply = gate->isOpen();
+    }
+    [[nodiscard]] IpAddress local() const noexcept override { return *IpAddress::parse("192.0.2.99"); }
 
     std::shared_ptr<Exchange> open() {
         return std::make_shared<Exchange>(tools, *IpAddress::parse("192.0.2.7"),
@@ -42,6 +49,8 @@ protected:
     HeldDecider decider;
     MemoryBudget memory{100000};  // room for every message that a test leaves undecided
     Tools tools{reader, decider, memory, 2000};
+    std::shared_ptr<ReplyGate> gate = std::make_shared<ReplyGate>(nullptr);
+    bool wasOpenAtTheReply = false;
     std::vector<Answer> answers;
     std::shared_ptr<Exchange> exchange = open();
 };
@@ -60,6 +69,7 @@ TEST_F(ExchangeTest, RepliesOnlyAfterTheDecision) {
 TEST_F(ExchangeTest, HandsOnWhoAskedForWhat) {
     exchange->onBytes(addClient);
     EXPECT_EQ(decider.peers.at(0).text(), "192.0.2.7");
+    EXPECT_EQ(decider.locals.at(0).text(), "192.0.2.99");
     EXPECT_EQ(decider.messages.at(0).type, RegistrationType::addClient);
     EXPECT_EQ(decider.messages.at(0).events.at(0).eventClass, "A");
 }
@@ -146,6 +156,29 @@ TEST_F(ExchangeTest, AClientThatLeftIsRegisteredAllTheSame) {
     decider.finish({Reply{StatusCode::ok, ""}, 1});
     EXPECT_TRUE(answers.empty());
     EXPECT_EQ(decider.messages.size(), 1U);
+}
+
+TEST_F(ExchangeTest, OpensTheGateAfterTheReplyAndNotBefore) {
+    exchange->onBytes(addClient);
+    decider.finish({Reply{StatusCode::ok, ""}, 1, ReplyHold(gate)});
+    EXPECT_EQ(answers.size(), 1U);
+    EXPECT_FALSE(wasOpenAtTheReply);
+    EXPECT_TRUE(gate->isOpen());
+}
+
+TEST_F(ExchangeTest, OpensTheGateOfAClientThatLeft) {
+    exchange->onBytes(addClient);
+    exchange->left();
+    exchange.reset();
+    decider.finish({Reply{StatusCode::ok, ""}, 1, ReplyHold(gate)});
+    EXPECT_TRUE(answers.empty());
+    EXPECT_TRUE(gate->isOpen());
+}
+
+TEST_F(ExchangeTest, OpensTheGateWhenThereIsNoReply) {
+    exchange->onBytes(addClient);
+    decider.finish({std::nullopt, 0, ReplyHold(gate)});
+    EXPECT_TRUE(gate->isOpen());
 }
 
 TEST_F(ExchangeTest, AnUnknownOutcomeIsPassedOnAsNoReply) {

@@ -36,6 +36,10 @@ public:
     // The server may have closed already.
     void shut() const { ::shutdown(fd_.fd(), SHUT_WR); }
     void hangUp() { fd_.reset(); }
+    [[nodiscard]] bool hasSomethingToRead() const {
+        char byte = 0;
+        return ::recv(fd_.fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+    }
     // Up to the end of file.
     [[nodiscard]] std::string reply() const {
         std::string all;
@@ -68,7 +72,7 @@ protected:
             std::vector<Network>{});
     }
     void submit(exchange::Decider::Decided decided) {
-        if (decidesAtOnce) return decided({Reply{StatusCode::ok, "done"}, 1});
+        if (decidesAtOnce) return decided({Reply{StatusCode::ok, "done"}, 1, ReplyHold(gate)});
         {
             const std::scoped_lock lock(mutex);
             pending.push_back(std::move(decided));
@@ -79,7 +83,7 @@ protected:
     void decide(std::optional<Reply> reply) {
         std::unique_lock lock(mutex);
         arrived.wait(lock, [this] { return !pending.empty(); });
-        pending.front()({std::move(reply), 1});
+        pending.front()({std::move(reply), 1, ReplyHold(gate)});
         pending.pop_front();
     }
     [[nodiscard]] Client connect() const { return Client(socket->address()); }
@@ -88,14 +92,18 @@ protected:
     std::mutex mutex;
     std::condition_variable arrived;
     std::deque<exchange::Decider::Decided> pending;
+    std::shared_ptr<ReplyGate> gate;  // held by every decision; null: none is
+    IpAddress local;                  // to which the last message came
 
     support::ManualClock clock;
     xml::Runtime xml;
     Occupancy occupancy{{.connections = 10, .perAddress = 3}};
     exchange::MemoryBudget memory{1000000};
-    Shared shared{
-        clock, xml, occupancy, memory,
-        [this](const IpAddress&, const RegistrationMessage&, auto decided) { submit(std::move(decided)); }};
+    Shared shared{clock, xml, occupancy, memory,
+                  [this](const IpAddress&, const IpAddress& to, const RegistrationMessage&, auto decided) {
+                      local = to;
+                      submit(std::move(decided));
+                  }};
     std::shared_ptr<net::ListenSocket> socket =
         net::ListenSocket::open(SocketAddress::parse("127.0.0.1:0").value()).value();
     std::unique_ptr<Worker> worker;

@@ -3,6 +3,7 @@
 #include "server/intake/worker.h"
 
 #include <deque>
+#include <future>
 #include <thread>
 
 #include "tests/unit/server/intake/worker_fixture.h"
@@ -50,6 +51,35 @@ TEST_F(WorkerTest, AClientThatHangsUpIsDecidedAllTheSame) {
     worker->stopTaking();
     worker->join();
     EXPECT_EQ(worker->statistics().replies[static_cast<std::size_t>(StatusCode::ok)], 1U);
+}
+
+TEST_F(WorkerTest, TheGateOpensOnceTheReplyWasWritten) {
+    const auto client = connect();
+    std::promise<bool> hadReply;
+    gate = std::make_shared<ReplyGate>([&] { hadReply.set_value(client.hasSomethingToRead()); });
+    client.send(addClient);
+    decide(Reply{StatusCode::ok, "done"});
+    EXPECT_TRUE(hadReply.get_future().get());
+    EXPECT_TRUE(client.hasReply("OK"));
+}
+
+TEST_F(WorkerTest, TheGateOpensWhenTheClientHasHungUp) {
+    std::promise<void> opened;
+    gate = std::make_shared<ReplyGate>([&] { opened.set_value(); });
+    auto client = connect();
+    client.send(addClient);
+    client.hangUp();
+    decide(Reply{StatusCode::ok, "done"});
+    opened.get_future().wait();
+    EXPECT_TRUE(gate->isOpen());
+}
+
+TEST_F(WorkerTest, TellsToWhichAddressAMessageCame) {
+    const auto client = connect();
+    client.send(addClient);
+    decide(Reply{StatusCode::ok, "done"});
+    EXPECT_TRUE(client.hasReply("OK"));
+    EXPECT_EQ(local.text(), "127.0.0.1");
 }
 
 TEST_F(WorkerTest, TooManyConnectionsOfOneAddressGetLowResource) {

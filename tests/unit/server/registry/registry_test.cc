@@ -83,13 +83,22 @@ TEST_F(RegistryTest, AReplacedClientKeepsItsRow) {
     const auto id = registry.client(client(2001))->id;
     add({event("B")});
     EXPECT_EQ(registry.client(client(2001))->id, id);
-    EXPECT_EQ(committed,
-              (std::vector<Change>{ClientRecord{id, client(2001), encodeRegistrations(Events{event("B")})}}));
+    EXPECT_EQ(committed, (std::vector<Change>{ClientRecord{
+                             id, client(2001), encodeRegistrations(Events{event("B")}), {}, 2, 2}}));
 }
 
-TEST_F(RegistryTest, TheSameAddClientAgainIsOkAndNeedsNoCommit) {
+TEST_F(RegistryTest, TheSameAddClientAgainIsCommittedAgainBecauseItIsOwedTheWholeState) {
     add({event("A")});
     const auto decision = send(RegistrationType::addClient, {event("A")});
+    EXPECT_EQ(decision.reply.code, StatusCode::ok);
+    EXPECT_TRUE(decision.provisional);
+    EXPECT_EQ(committed.size(), 1U);
+    EXPECT_EQ(registry.client(client(2001))->joined, 2U);
+}
+
+TEST_F(RegistryTest, TheSameAddEventsAgainIsOkAndNeedsNoCommit) {
+    add({event("A")});
+    const auto decision = send(RegistrationType::addEvents, {event("A")});
     EXPECT_EQ(decision.reply.code, StatusCode::ok);
     EXPECT_FALSE(decision.provisional);
     EXPECT_TRUE(committed.empty());
