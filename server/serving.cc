@@ -32,6 +32,21 @@ intake::WorkerSettings workerSettingsOf(const config::Settings& settings) {
             settings.limits.registrationsPerClient};
 }
 
+delivery::Delivery::Options deliveryOptionsOf(const config::Settings& settings) {
+    delivery::Delivery::Options options;
+    options.dispatch.retry = {settings.delivery.retryCount, settings.delivery.retryInterval};
+    options.dispatch.queueEvents = settings.limits.queueEvents;
+    options.sending.timeout = settings.delivery.timeout;
+    options.sending.bindSourcePort = settings.delivery.bindSourcePort;
+    if (!settings.listen.empty()) options.sending.sourcePort = settings.listen.front().port;
+    return options;
+}
+
+commit::Committer::Options withAudience(commit::Committer::Options options, delivery::Delivery& delivery) {
+    options.audience = [&delivery](std::vector<Committed> news) { delivery.hear(std::move(news)); };
+    return options;
+}
+
 // One core is left to the committer: on two cores a second worker costs more in switching than it brings
 // (docs/architecture.md).
 unsigned workersFor(const config::Settings& settings) {
@@ -45,7 +60,8 @@ unsigned workersFor(const config::Settings& settings) {
 Serving::Serving(const Clock& clock, const xml::Runtime& xml, store::RegistrationStore& store,
                  Snapshot snapshot, const config::Settings& settings, const AccessPtr& access,
                  commit::Committer::Options options)
-    : committer_(store, clock, rulesOf(settings), std::move(options)),
+    : delivery_(clock, deliveryOptionsOf(settings), *this),
+      committer_(store, clock, rulesOf(settings), withAudience(std::move(options), delivery_)),
       occupancy_(connectionLimitsOf(settings)),
       memory_(settings.limits.messageBytes * unfinishedMessages),
       shared_{clock, xml, occupancy_, memory_,
@@ -53,6 +69,7 @@ Serving::Serving(const Clock& clock, const xml::Runtime& xml, store::Registratio
                      exchange::Decider::Decided decided) {
                   submit(peer, local, std::move(message), std::move(decided));
               }} {
+    delivery_.start(snapshot);
     committer_.start(std::move(snapshot));
     for (unsigned i = 0; i < workersFor(settings); ++i) {
         workers_.push_back(std::make_unique<intake::Worker>(shared_, workerSettingsOf(settings), access));
@@ -67,9 +84,16 @@ void Serving::stop() {
     for (const auto& worker : workers_)
         worker->stopTaking();
     closeSockets();
+    delivery_.stop();
     for (const auto& worker : workers_)
         worker->join();
     committer_.stop();
+}
+
+// Nobody is sent anything any more by whoever may not lead.
+void Serving::abandon() {
+    delivery_.stop();
+    committer_.abandon("another server leads");
 }
 
 // The workers hold theirs until they have accepted what was waiting. Before anything is waited for: whoever
@@ -84,13 +108,31 @@ void Serving::closeSockets() {
 
 void Serving::submit(const IpAddress& peer, const IpAddress& local, RegistrationMessage message,
                      exchange::Decider::Decided decided) {
-    const std::shared_ptr<ReplyGate> gate;  // nobody waits for the reply
+    const CallbackAddress client{peer, message.port};
+    auto gate = delivery_.gateFor(client);
     auto hold = std::make_shared<ReplyHold>(gate);
-    registry::Request request{{peer, message.port}, message.type, std::move(message.events), local, gate};
-    committer_.submit(std::move(request),
+    committer_.submit({client, message.type, std::move(message.events), local, std::move(gate)},
                       [decided = std::move(decided), hold = std::move(hold)](const commit::Outcome& outcome) {
                           decided({outcome.reply, outcome.registrations, std::move(*hold)});
                       });
+}
+
+void Serving::remove(const CallbackAddress& client, Sequence joined, Sequence added,
+                     std::function<void(Removal)> done) {
+    committer_.remove(client, joined, added, [done = std::move(done)](commit::Removal removal) {
+        switch (removal) {
+            case commit::Removal::removed:
+                return done(Removal::removed);
+            case commit::Removal::spoke:
+                return done(Removal::spoke);
+            case commit::Removal::impossible:
+                return done(Removal::impossible);
+        }
+    });
+}
+
+void Serving::keep(MarkRecord mark, std::vector<Sequence> released, std::function<void(bool kept)> done) {
+    committer_.keep(std::move(mark), std::move(released), std::move(done));
 }
 
 Result<void> Serving::listen(const std::vector<SocketAddress>& addresses) {
@@ -141,6 +183,7 @@ std::vector<SocketAddress> Serving::listening() const {
 
 void Serving::apply(const config::Settings& settings) {
     committer_.setRules(rulesOf(settings));
+    delivery_.apply(deliveryOptionsOf(settings));
     occupancy_.setLimits(connectionLimitsOf(settings));
     memory_.setLimit(settings.limits.messageBytes * unfinishedMessages);
     for (const auto& worker : workers_)
@@ -170,6 +213,8 @@ std::vector<service::Pulse::Member> Serving::members() {
                            committer_.ask([work = std::move(work)](const commit::View&) { work(); });
                        },
                        [flag = committer_.isAtLongWork()] { return flag->load(); }});
+    members.push_back(
+        {"the delivery", [this](std::function<void()> work) { delivery_.ping(std::move(work)); }});
     for (std::size_t i = 0; i < workers_.size(); ++i) {
         members.push_back(
             {fmt::format("worker {}", i + 1),

@@ -1,14 +1,14 @@
 // Copyright the crnpd authors
 // SPDX-License-Identifier: Apache-2.0
 
-// What exists only while this server is active: the committer over the store, the workers and the sockets
-// they listen on.
+// What exists only while this server is active: the committer over the store, the delivery of events, the workers
+// and the sockets they listen on.
 //
 // Threads    Made and destroyed by the failover thread; everything else may be called from any thread in
 //            between (the members are thread-safe, the sockets have a lock).
-// Stopping   stop() takes nothing new, answers what was received, waits for it and lets go of the store;
-//            abandon() before it lets the answer be RETRY, or none, because another server leads. Whoever
-//            still holds the object after that gets refusals from the committer.
+// Stopping   stop() takes nothing new, sends no more events, answers what was received, waits for it and lets go
+//            of the store; abandon() before it lets the answer be RETRY, or none, because another server leads.
+//            Whoever still holds the object after that gets refusals from the committer.
 #pragma once
 
 #include <memory>
@@ -21,23 +21,25 @@
 #include "server/access/access.h"
 #include "server/commit/committer.h"
 #include "server/config/settings.h"
+#include "server/delivery/delivery.h"
+#include "server/delivery/ledger.h"
 #include "server/intake/worker.h"
 #include "server/service/pulse.h"
 
 namespace crnpd {
 
-class Serving {
+class Serving final : private delivery::Ledger {
 public:
     using AccessPtr = intake::Worker::AccessPtr;
 
     Serving(const Clock& clock, const xml::Runtime& xml, store::RegistrationStore& store, Snapshot snapshot,
             const config::Settings& settings, const AccessPtr& access, commit::Committer::Options options);
-    ~Serving();
+    ~Serving() override;
     Serving(const Serving&) = delete;
     Serving& operator=(const Serving&) = delete;
 
     void stop();
-    void abandon() { committer_.abandon("another server leads"); }
+    void abandon();
 
     // Listens on these addresses and on no others. All or nothing.
     [[nodiscard]] Result<void> listen(const std::vector<SocketAddress>& addresses);
@@ -49,6 +51,7 @@ public:
     void setAccess(const AccessPtr& access);
 
     [[nodiscard]] commit::Committer& committer() noexcept { return committer_; }
+    [[nodiscard]] delivery::Delivery& delivery() noexcept { return delivery_; }
     [[nodiscard]] std::size_t connections() const noexcept { return occupancy_.connections(); }
     [[nodiscard]] intake::Statistics statistics() const;
     // The threads that must make progress.
@@ -62,6 +65,12 @@ private:
     void submit(const IpAddress& peer, const IpAddress& local, RegistrationMessage message,
                 exchange::Decider::Decided decided);
 
+    // Ledger, on the delivery's thread.
+    void remove(const CallbackAddress& client, Sequence joined, Sequence added,
+                std::function<void(Removal)> done) override;
+    void keep(MarkRecord mark, std::vector<Sequence> released, std::function<void(bool kept)> done) override;
+
+    delivery::Delivery delivery_;  // before the committer, which tells it what was committed to its end
     commit::Committer committer_;
     intake::Occupancy occupancy_;
     exchange::MemoryBudget memory_;
