@@ -75,6 +75,14 @@ Extent extentOf(const Act& act, const registry::Staging& staging) {
                       act);
 }
 
+bool wouldHideANumber(const Act& act, const registry::Staging& staging) {
+    const auto* message = std::get_if<Submission>(&act);
+    if (message != nullptr && message->request.type == RegistrationType::removeClient)
+        return staging.hasNewNumber(message->request.client);
+    const auto* eviction = std::get_if<Eviction>(&act);
+    return eviction != nullptr && staging.hasNewNumber(eviction->client);
+}
+
 registry::Decision decide(Act& act, registry::Staging& staging, WallTime now) {
     return std::visit(
         Overloaded{

@@ -80,6 +80,9 @@ struct Extent {
 };
 [[nodiscard]] Extent extentOf(const Act& act, const registry::Staging& staging);
 
+// The act must wait for the next layer (Staging::hasNewNumber()).
+[[nodiscard]] bool wouldHideANumber(const Act& act, const registry::Staging& staging);
+
 // On a layer above what is committed; takes the event out of a publication.
 [[nodiscard]] registry::Decision decide(Act& act, registry::Staging& staging, WallTime now);
 

@@ -138,6 +138,7 @@ bool GroupCommit::fitsAlone(const Act& act, const registry::Staging& staging) co
 // The first act of a group always fits: the rules keep one client within what one commit takes.
 bool GroupCommit::hasRoom(const registry::Staging& staging, const Act& act) const {
     if (staging.size() == 0) return true;
+    if (wouldHideANumber(act, staging)) return false;
     const auto extent = extentOf(act, staging);
     return staging.size() + extent.operations <= store_.batchLimit() &&
            staging.bytes() + extent.bytes <= store_.bytesLimit();

@@ -160,7 +160,10 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return touched_.size() + events_.size(); }
     // What their registrations, events and marks take, at most.
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
-    // What deciding `request` would add to that, at most.
+    // The client was given a number by this layer. A removal on top of it would take the number from the one
+    // row that has it, and no store would know that it was given: the next leader would give it again.
+    [[nodiscard]] bool hasNewNumber(const CallbackAddress& client) const;
+    // What deciding `request` would add to bytes(), at most.
     [[nodiscard]] std::size_t bytesAtMost(const Request& request) const;
     [[nodiscard]] static std::size_t bytesOf(const MarkRecord& mark) noexcept;
 

@@ -271,6 +271,12 @@ Decision Staging::settled(const CallbackAddress& address, Reply reply, std::size
     return {std::move(reply), registrations, isStaged(address)};
 }
 
+bool Staging::hasNewNumber(const CallbackAddress& client) const {
+    const auto staged = entries_.find(client);
+    if (staged == entries_.end() || !staged->second) return false;
+    return staged->second->isClient() && staged->second->added > base_.last_;
+}
+
 std::size_t Staging::bytesAtMost(const Request& request) const {
     const Entry* const known = find(request.client);
     return (known == nullptr ? 0 : known->registrations.size()) + encodedBytesAtMost(request.events);
