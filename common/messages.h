@@ -5,7 +5,7 @@
 // docs/messages.md lists the same ids, levels and advice, and a test compares.
 //
 // Ids: SRV the process, CFG configuration, ROL role, STO store, CMT commits, NET sockets, REG registrations,
-// CTL control socket, ETC etcd, LOG the log itself.
+// CTL control socket, ETC etcd, DLV events to clients, LOG the log itself.
 #pragma once
 
 #include <cstdint>
@@ -399,6 +399,76 @@ inline constexpr Message<Text> dumpFailed{"CRNPD-CTL-008",
                                           "memory cannot be what was stored: restart the "
                                           "server, which reads and checks the store, and report it."};
 
+// --- events to clients -------------------------------------------------------------------------------
+
+inline constexpr Message<Count, Text> eventDelivered{
+    "CRNPD-DLV-001", level::debug, "event {} was delivered to {}", {"EVENT", "CLIENT"}, "Nothing to do."};
+
+inline constexpr Message<Count, Text, Text, Count, Count> deliveryFailed{
+    "CRNPD-DLV-002",
+    level::warn,
+    "event {} could not be delivered to {}: {} (failed attempt {} of {})",
+    {"EVENT", "CLIENT", "REASON", "FAILURES", "LIMIT"},
+    "It is tried again, and later events for this client wait. Refused: nothing listens at its callback "
+    "port. Timed "
+    "out: its machine or the network does not answer, or the program does not read. Reset: it closed without "
+    "reading. "
+    "Other clients are not held up."};
+
+inline constexpr Message<Text, Count, Count> queueCollapsed{
+    "CRNPD-DLV-003",
+    level::warn,
+    "{} is too slow: of {} events that waited for it only the {} that tell the current state are left",
+    {"CLIENT", "WAITED", "LEFT"},
+    "The client gets the latest event of each kind instead of all. Find out why it does not take its events, "
+    "or raise "
+    "limits.queue_events."};
+
+inline constexpr Message<Text, Count, Text> clientGivenUp{
+    "CRNPD-DLV-004",
+    level::warn,
+    "{} was removed after {} failed attempts, the last one: {}",
+    {"CLIENT", "FAILURES", "REASON"},
+    "The client gets no more events until it registers again. See to the client; settings client_retry_count "
+    "and "
+    "client_retry_interval say how long it is tried."};
+
+inline constexpr Message<Text> removalImpossible{
+    "CRNPD-DLV-005",
+    level::warn,
+    "{} cannot be reached, but its removal could not be committed; it is tried again",
+    {"CLIENT"},
+    "The store does not take changes at the moment; other messages say why."};
+
+inline constexpr Message<Count, Count> kindForgotten{
+    "CRNPD-DLV-006",
+    level::warn,
+    "event {} is no longer remembered as a current state: there are more than {} kinds of events",
+    {"EVENT", "LIMIT"},
+    "Who registers later is not told of it. Some publisher invents names without end."};
+
+inline constexpr Message<Text, Text> deliveryRowDamaged{
+    "CRNPD-DLV-007",
+    level::err,
+    "the stored {} cannot be read and is left out: {}",
+    {"ROW", "REASON"},
+    "A damaged event is not delivered; a damaged client gets nothing until it registers again. Check the "
+    "store."};
+
+inline constexpr Message<Text> deliveryOutOfDescriptors{
+    "CRNPD-DLV-008",
+    level::err,
+    "no event can be sent at the moment: {}; it is tried again",
+    {"REASON"},
+    "Nothing is lost and no client is blamed. Raise LimitNOFILE= in the unit (or ulimit -n)."};
+
+inline constexpr Message<Count, Count, Count> deliveryBegan{
+    "CRNPD-DLV-009",
+    level::info,
+    "delivers events: {} are stored, {} clients are registered, {} of them have not everything yet",
+    {"EVENTS", "CLIENTS", "BEHIND"},
+    "Nothing to do."};
+
 // --- the log itself ---------------------------------------------------------------------------------
 
 inline constexpr Message<Text, Count> flood{"CRNPD-LOG-001",
@@ -490,6 +560,15 @@ inline auto all() {
         describe(restored),
         describe(restoreRefused),
         describe(dumpFailed),
+        describe(eventDelivered),
+        describe(deliveryFailed),
+        describe(queueCollapsed),
+        describe(clientGivenUp),
+        describe(removalImpossible),
+        describe(kindForgotten),
+        describe(deliveryRowDamaged),
+        describe(deliveryOutOfDescriptors),
+        describe(deliveryBegan),
         describe(flood),
         describe(linesLost),
         describe(logNotReopened)};

@@ -137,15 +137,16 @@ SignalWatch::SignalWatch(Loop& loop, int signal, Callback onSignal) : onSignal_(
     if (!signal_ || event_add(signal_.get(), nullptr) != 0) throw std::runtime_error("cannot watch a signal");
 }
 
-FdWatch::FdWatch(Loop& loop, int fd, Callback onReadable) : onReadable_(std::move(onReadable)) {
+FdWatch::FdWatch(Loop& loop, int fd, Callback onReady, For what) : onReady_(std::move(onReady)) {
     const auto onEvent = [](evutil_socket_t, short, void* self) {
         guarded([self] {
             // The callback may destroy the watch.
-            const auto callback = static_cast<FdWatch*>(self)->onReadable_;
+            const auto callback = static_cast<FdWatch*>(self)->onReady_;
             callback();
         });
     };
-    watch_.reset(event_new(loop.base(), fd, EV_READ | EV_PERSIST, onEvent, this));
+    const int events = what == For::reading ? EV_READ : EV_WRITE;
+    watch_.reset(event_new(loop.base(), fd, static_cast<short>(events | EV_PERSIST), onEvent, this));
     if (!watch_) throw std::runtime_error("cannot watch a descriptor: out of memory");
 }
 

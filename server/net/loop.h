@@ -89,17 +89,20 @@ private:
     EventPtr signal_;
 };
 
-// Tells when a descriptor can be read. It says so again until the bytes are taken or the watch is paused.
+// Tells when a descriptor can be read, or written. It says so again until that is done or the watch is
+// paused.
 class FdWatch {
 public:
-    FdWatch(Loop& loop, int fd, Callback onReadable);
+    enum class For { reading, writing };
+
+    FdWatch(Loop& loop, int fd, Callback onReady, For what = For::reading);
 
     // False: the system has no memory for it; the watch is still paused.
     [[nodiscard]] bool resume() noexcept;
     void pause() noexcept;
 
 private:
-    Callback onReadable_;
+    Callback onReady_;
     EventPtr watch_;
 };
 

@@ -1,0 +1,275 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+#include "server/delivery/courier.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+namespace crnpd::delivery {
+namespace {
+
+// How often it is looked whether the last bytes were acknowledged, where the peer closed before.
+constexpr std::chrono::milliseconds lookAgainAfter{5};
+// Reads of one turn: a client that sends without end must not keep the loop from the others.
+constexpr int mostReads = 16;
+
+std::string textOf(int error) {
+    switch (error) {
+        case ECONNREFUSED:
+            return "refused: nothing listens there";
+        case ECONNRESET:
+        case EPIPE:
+            return "reset: the client closed without reading all";
+        case ETIMEDOUT:
+            return "timed out: no answer from its machine";
+        default:
+            return std::system_category().message(error);
+    }
+}
+
+bool isOurOwn(int error) noexcept {
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
+           error == EADDRNOTAVAIL || error == EAGAIN;
+}
+
+int pendingError(int fd) noexcept {
+    int error = 0;
+    socklen_t length = sizeof error;
+    return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno;
+}
+
+void turnOn(int fd, int level, int option) noexcept {
+    const int on = 1;
+    [[maybe_unused]] const int result = ::setsockopt(fd, level, option, &on, sizeof on);
+}
+
+}  // namespace
+
+Courier::Courier(net::Loop& loop, const Clock& clock, const SendRules& rules, OnEnd onEnd)
+    : loop_(loop), clock_(clock), rules_(rules), onEnd_(std::move(onEnd)), timer_(loop, [this] {
+          onTime();
+      }) {}
+
+Courier::~Courier() = default;
+
+// --- beginning
+
+// An address that this machine has no more, or a port that is taken, is no reason to keep an event from a
+// client: then the system chooses.
+void Courier::bindTo(int fd, const IpAddress& via, std::uint16_t port) const {
+    if (via == IpAddress{} && port == 0) return;
+    sockaddr_storage address{};
+    if (port != 0) {
+        turnOn(fd, SOL_SOCKET, SO_REUSEADDR);
+        turnOn(fd, SOL_SOCKET, SO_REUSEPORT);
+        const socklen_t length = SocketAddress{via, port}.toSockaddr(address);
+        if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), length) == 0) return;
+    }
+    // The port is chosen by connect(), which knows that one may serve several destinations.
+    turnOn(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT);
+    const socklen_t length = SocketAddress{via, 0}.toSockaddr(address);
+    [[maybe_unused]] const int result = ::bind(fd, reinterpret_cast<const sockaddr*>(&address), length);
+}
+
+Result<UniqueFd> Courier::open(const Letter& letter) const {
+    sockaddr_storage to{};
+    const socklen_t length = letter.to.toSockaddr(to);
+    const bool canBind = letter.via.isV6() == letter.to.ip.isV6();
+    std::uint16_t port = canBind && rules_.bindSourcePort ? rules_.sourcePort : std::uint16_t{0};
+    for (;;) {
+        UniqueFd fd(::socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+        if (!fd) return Error{ErrorCode::noSpace, std::system_category().message(errno)};
+        if (canBind) bindTo(fd.fd(), letter.via, port);
+        if (::connect(fd.fd(), reinterpret_cast<const sockaddr*>(&to), length) == 0) return fd;
+        const int error = errno;
+        if (error == EINPROGRESS || error == EINTR) return fd;
+        if (port != 0 && (error == EADDRNOTAVAIL || error == EADDRINUSE)) {
+            port = 0;  // the connection before, from this port to that one, is not forgotten yet
+            continue;
+        }
+        return Error{isOurOwn(error) ? ErrorCode::noSpace : ErrorCode::io, textOf(error)};
+    }
+}
+
+Result<void> Courier::begin(std::uint64_t ticket, Letter letter) {
+    auto fd = open(letter);
+    if (!fd && fd.error().code == ErrorCode::noSpace) return fd.error();
+    if (!fd) {
+        ended_.emplace_back(ticket, fd.error().text);
+        return {};
+    }
+    auto attempt = std::make_unique<Attempt>();
+    attempt->fd = *std::move(fd);
+    attempt->letter = std::move(letter);
+    if (auto outcome = advance(*attempt)) {
+        ended_.emplace_back(ticket, *std::move(outcome));
+        return {};
+    }
+    attempts_.emplace(ticket, std::move(attempt));
+    fresh_.push_back(ticket);
+    deadlines_.emplace_back(clock_.steady() + rules_.timeout, ticket);
+    return {};
+}
+
+// --- going on
+
+Courier::Outcome Courier::advance(Attempt& attempt) {
+    if (attempt.stage == Stage::writing) {
+        if (auto outcome = write(attempt)) return outcome;
+    }
+    if (attempt.stage == Stage::reading) {
+        if (auto outcome = read(attempt)) return outcome;
+    }
+    return attempt.stage == Stage::unacknowledged ? acknowledged(attempt) : std::nullopt;
+}
+
+Courier::Outcome Courier::write(Attempt& attempt) {
+    const std::string& document = *attempt.letter.document;
+    while (attempt.written < document.size()) {
+        // MSG_MORE holds the last bytes back for the FIN: both leave in one segment.
+        const ssize_t length = ::send(attempt.fd.fd(), document.data() + attempt.written,
+                                      document.size() - attempt.written, MSG_NOSIGNAL | MSG_MORE);
+        if (length < 0 && errno == EINTR) continue;
+        if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return std::nullopt;
+        if (length < 0) return textOf(errno);
+        attempt.written += static_cast<std::size_t>(length);
+    }
+    if (::shutdown(attempt.fd.fd(), SHUT_WR) != 0) {
+        const int error = errno;
+        return textOf(error == ENOTCONN ? ECONNRESET : error);
+    }
+    attempt.stage = Stage::reading;
+    return std::nullopt;
+}
+
+Courier::Outcome Courier::read(Attempt& attempt) {
+    std::array<char, 4096> thrownAway{};
+    for (int turn = 0; turn < mostReads; ++turn) {
+        const ssize_t length = ::recv(attempt.fd.fd(), thrownAway.data(), thrownAway.size(), 0);
+        if (length == 0) {
+            attempt.stage = Stage::unacknowledged;
+            return std::nullopt;
+        }
+        if (length > 0 || errno == EINTR) continue;
+        if (errno == EAGAIN || errno == EWOULDBLOCK) return std::nullopt;
+        return textOf(errno);
+    }
+    return std::nullopt;
+}
+
+// A peer that closed before it had everything answers the rest with a reset, which may still be on its way.
+Courier::Outcome Courier::acknowledged(Attempt& attempt) {
+    if (const int error = pendingError(attempt.fd.fd()); error != 0) return textOf(error);
+    int left = 0;
+    if (::ioctl(attempt.fd.fd(), SIOCOUTQ, &left) == 0 && left > 0) return std::nullopt;
+    return std::string();
+}
+
+std::size_t Courier::settle() {
+    for (const std::uint64_t ticket : std::exchange(fresh_, {})) {
+        const auto found = attempts_.find(ticket);
+        if (found == attempts_.end()) continue;
+        auto outcome = advance(*found->second);
+        if (!outcome && !watch(ticket, *found->second)) outcome = "out of memory";
+        if (!outcome) continue;
+        attempts_.erase(found);
+        ended_.emplace_back(ticket, *std::move(outcome));
+    }
+    const auto ended = std::exchange(ended_, {});
+    for (const auto& [ticket, trouble] : ended)
+        onEnd_(ticket, trouble);
+    armTimer();
+    return ended.size();
+}
+
+bool Courier::watch(std::uint64_t ticket, Attempt& attempt) {
+    if (attempt.stage == Stage::unacknowledged) {
+        attempt.watch.reset();
+        unacknowledged_.push_back(ticket);
+        timerRuns_ = false;
+        return true;
+    }
+    const auto what =
+        attempt.stage == Stage::writing ? net::FdWatch::For::writing : net::FdWatch::For::reading;
+    attempt.watch.emplace(
+        loop_, attempt.fd.fd(), [this, ticket] { proceed(ticket); }, what);
+    return attempt.watch->resume();
+}
+
+void Courier::proceed(std::uint64_t ticket) {
+    const auto found = attempts_.find(ticket);
+    if (found == attempts_.end()) return;
+    Attempt& attempt = *found->second;
+    const Stage before = attempt.stage;
+    if (const auto outcome = advance(attempt)) return finish(ticket, *outcome);
+    if (attempt.stage == before) return;
+    if (!watch(ticket, attempt)) return finish(ticket, "out of memory");
+    armTimer();
+}
+
+// --- ending
+
+void Courier::finish(std::uint64_t ticket, std::string_view trouble) {
+    attempts_.erase(ticket);
+    onEnd_(ticket, trouble);
+}
+
+void Courier::drop(std::uint64_t ticket) {
+    attempts_.erase(ticket);
+    std::erase_if(ended_, [ticket](const auto& one) { return one.first == ticket; });
+}
+
+void Courier::dropAll() {
+    attempts_.clear();
+    ended_.clear();
+    fresh_.clear();
+}
+
+void Courier::armTimer() {
+    while (!deadlines_.empty() && !attempts_.contains(deadlines_.front().second))
+        deadlines_.pop_front();
+    if (timerRuns_ || (deadlines_.empty() && unacknowledged_.empty())) return;
+    timerRuns_ = true;
+    auto wait = lookAgainAfter;
+    if (unacknowledged_.empty()) {
+        wait = std::chrono::ceil<std::chrono::milliseconds>(deadlines_.front().first - clock_.steady());
+        wait = std::max(wait, std::chrono::milliseconds{1});
+    }
+    timer_.startOnce(wait);
+}
+
+void Courier::onTime() {
+    timerRuns_ = false;
+    for (const std::uint64_t ticket : std::exchange(unacknowledged_, {})) {
+        const auto found = attempts_.find(ticket);
+        if (found == attempts_.end()) continue;
+        if (const auto outcome = acknowledged(*found->second)) {
+            finish(ticket, *outcome);
+        } else {
+            unacknowledged_.push_back(ticket);
+        }
+    }
+    const SteadyTime now = clock_.steady();
+    while (!deadlines_.empty() && deadlines_.front().first <= now) {
+        const std::uint64_t ticket = deadlines_.front().second;
+        deadlines_.pop_front();
+        const auto found = attempts_.find(ticket);
+        if (found != attempts_.end()) finish(ticket, lateness(*found->second));
+    }
+    armTimer();
+}
+
+std::string Courier::lateness(const Attempt& attempt) const {
+    const std::string after = "timed out after " + std::to_string(rules_.timeout.count()) + " ms: ";
+    if (attempt.stage != Stage::writing) return after + "the client has not closed its side";
+    return after + (attempt.written == 0 ? "the connection was not answered" : "the client does not read");
+}
+
+}  // namespace crnpd::delivery

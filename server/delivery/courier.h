@@ -1,0 +1,109 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Brings one document to one client: connect, write all of it, shut our side, wait for the peer's end of file
+// (section 7 of docs/protocol.md, "Delivered").
+//
+// Success    Every byte was written and acknowledged, our side is shut, and the peer has closed its side
+//            without a reset. What it sends meanwhile is thrown away.
+// Errors     A text that says `refused`, `reset` or `timed out` where it is that, else the system's words.
+// What
+//            is no fault of the client (no descriptors, no local ports) is not reported but returned.
+// Cost       A connection is registered with the loop only if it is not done by the time of settle(): on
+//            this machine connect and write happen at once.
+// Threads    Its loop's. What ends is reported by settle() and from the loop, never inside begin() or drop().
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "common/address.h"
+#include "common/clock.h"
+#include "common/result.h"
+#include "common/unique_fd.h"
+#include "server/net/loop.h"
+
+namespace crnpd::delivery {
+
+struct SendRules {
+    std::chrono::milliseconds timeout{10'000};  // client_timeout, for one attempt as a whole
+    bool bindSourcePort = false;                // come from the port that the server listens on
+    std::uint16_t sourcePort = 0;
+};
+
+class Courier {
+public:
+    struct Letter {
+        SocketAddress to;
+        IpAddress via;  // 0.0.0.0: from whatever address the system chooses
+        std::shared_ptr<const std::string> document;
+    };
+    // `trouble` is empty if it was delivered.
+    using OnEnd = std::function<void(std::uint64_t ticket, std::string_view trouble)>;
+
+    Courier(net::Loop& loop, const Clock& clock, const SendRules& rules, OnEnd onEnd);
+    ~Courier();
+    Courier(const Courier&) = delete;
+    Courier& operator=(const Courier&) = delete;
+
+    void apply(const SendRules& rules) { rules_ = rules; }
+
+    // An error: it could not be begun for want of something on this machine, and nothing was sent.
+    [[nodiscard]] Result<void> begin(std::uint64_t ticket, Letter letter);
+    // Closes it at once, without a report.
+    void drop(std::uint64_t ticket);
+    void dropAll();
+    // After some begin(): reports what has ended already and has the loop watch the others. How many ended.
+    std::size_t settle();
+
+    [[nodiscard]] std::size_t underWay() const noexcept { return attempts_.size(); }
+
+private:
+    enum class Stage : std::uint8_t { writing, reading, unacknowledged };
+    struct Attempt {
+        UniqueFd fd;
+        Letter letter;
+        std::size_t written = 0;
+        Stage stage = Stage::writing;
+        std::optional<net::FdWatch> watch;
+    };
+    // Nothing while it goes on; else the trouble, empty if delivered.
+    using Outcome = std::optional<std::string>;
+
+    Result<UniqueFd> open(const Letter& letter) const;
+    void bindTo(int fd, const IpAddress& via, std::uint16_t port) const;
+    [[nodiscard]] static Outcome advance(Attempt& attempt);
+    [[nodiscard]] static Outcome write(Attempt& attempt);
+    [[nodiscard]] static Outcome read(Attempt& attempt);
+    [[nodiscard]] static Outcome acknowledged(Attempt& attempt);
+
+    void proceed(std::uint64_t ticket);
+    [[nodiscard]] bool watch(std::uint64_t ticket, Attempt& attempt);
+    void finish(std::uint64_t ticket, std::string_view trouble);
+    void onTime();
+    void armTimer();
+    [[nodiscard]] std::string lateness(const Attempt& attempt) const;
+
+    net::Loop& loop_;
+    const Clock& clock_;
+    SendRules rules_;
+    OnEnd onEnd_;
+    std::unordered_map<std::uint64_t, std::unique_ptr<Attempt>> attempts_;
+    std::vector<std::uint64_t> fresh_;
+    std::vector<std::pair<std::uint64_t, std::string>> ended_;
+    std::vector<std::uint64_t> unacknowledged_;
+    std::deque<std::pair<SteadyTime, std::uint64_t>> deadlines_;  // of attempts that may have ended
+    bool timerRuns_ = false;
+    net::Timer timer_;
+};
+
+}  // namespace crnpd::delivery

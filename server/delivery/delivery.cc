@@ -1,0 +1,257 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+#include "server/delivery/delivery.h"
+
+#include <algorithm>
+#include <future>
+#include <utility>
+
+#include "common/messages.h"
+#include "common/xml/event_writer.h"
+
+namespace crnpd::delivery {
+namespace {
+
+// Rounds of beginning and settling before the loop sees to its other work.
+constexpr int mostRounds = 8;
+constexpr std::size_t mostBegunInARound = 256;
+constexpr std::size_t mostDocuments = 1024;
+constexpr std::chrono::milliseconds pauseWithoutDescriptors{100};
+constexpr std::chrono::seconds longestWait{1};
+
+}  // namespace
+
+// The way to the loop for those who may outlive the delivery.
+struct Delivery::Mailbox {
+    explicit Mailbox(net::Loop& to) : loop(&to) {}
+
+    void post(net::Callback work) {
+        const std::scoped_lock lock(mutex);
+        if (loop != nullptr) loop->post(std::move(work));
+    }
+    void close() {
+        const std::scoped_lock lock(mutex);
+        loop = nullptr;
+    }
+
+    std::mutex mutex;
+    net::Loop* loop;
+};
+
+// The ledger as the dispatcher wants it: it answers on the delivery's thread.
+class Delivery::PostingLedger final : public Ledger {
+public:
+    PostingLedger(Ledger& ledger, std::shared_ptr<Mailbox> mailbox, Delivery& owner)
+        : ledger_(ledger), mailbox_(std::move(mailbox)), owner_(owner) {}
+
+    void remove(const CallbackAddress& client, Sequence joined, Sequence added,
+                std::function<void(Removal)> done) override {
+        ledger_.remove(client, joined, added, [this, mailbox = mailbox_, done](Removal outcome) {
+            mailbox->post([this, done, outcome] { answer([&] { done(outcome); }); });
+        });
+    }
+    void keep(MarkRecord mark, std::vector<Sequence> released, std::function<void(bool kept)> done) override {
+        ledger_.keep(std::move(mark), std::move(released), [this, mailbox = mailbox_, done](bool kept) {
+            mailbox->post([this, done, kept] { answer([&] { done(kept); }); });
+        });
+    }
+
+private:
+    template <typename Done>
+    void answer(const Done& done) {
+        done();
+        owner_.pump();
+    }
+
+    Ledger& ledger_;
+    std::shared_ptr<Mailbox> mailbox_;
+    Delivery& owner_;
+};
+
+Delivery::Delivery(const Clock& clock, const Options& options, Ledger& ledger)
+    : clock_(clock),
+      mailbox_(std::make_shared<Mailbox>(loop_)),
+      ledger_(std::make_unique<PostingLedger>(ledger, mailbox_, *this)),
+      courier_(loop_, clock, options.sending,
+               [this](Ticket ticket, std::string_view trouble) { onEnd(ticket, trouble); }),
+      dispatcher_(clock, options.dispatch, *ledger_, [this](Ticket ticket) { courier_.drop(ticket); }),
+      timer_(loop_, [this] { pump(); }) {}
+
+Delivery::~Delivery() {
+    stop();
+    mailbox_->close();
+}
+
+// --- from other threads
+
+void Delivery::start(const Snapshot& rows) {
+    dispatcher_.start(rows);
+    loop_.post([this] { pump(); });
+    thread_ = std::thread([this] { loop_.run(); });
+}
+
+void Delivery::hear(std::vector<Committed> news) {
+    const auto bars = [](const Committed& one) {
+        return std::holds_alternative<ClientLeft>(one) || std::holds_alternative<AllReloaded>(one);
+    };
+    if (std::any_of(news.begin(), news.end(), bars)) {
+        const std::scoped_lock lock(mutex_);
+        for (const Committed& one : news) {
+            if (const auto* left = std::get_if<ClientLeft>(&one)) ++departures_[left->id];
+            if (std::holds_alternative<AllReloaded>(one)) ++reloads_;
+        }
+    }
+    loop_.post([this, news = std::move(news)] { onNews(news); });
+}
+
+std::shared_ptr<ReplyGate> Delivery::gateFor(const CallbackAddress& client) {
+    return std::make_shared<ReplyGate>([this, mailbox = mailbox_, client] {
+        mailbox->post([this, client] {
+            dispatcher_.gateOpened(client);
+            pumpSoon();
+        });
+    });
+}
+
+void Delivery::apply(const Options& options) {
+    loop_.post([this, options] {
+        dispatcher_.apply(options.dispatch);
+        courier_.apply(options.sending);
+        pump();
+    });
+}
+
+void Delivery::ping(net::Callback answer) {
+    loop_.post(std::move(answer));
+}
+
+void Delivery::stop() {
+    {
+        const std::scoped_lock lock(mutex_);
+        stopping_ = true;
+    }
+    if (!thread_.joinable()) return;
+    loop_.stop();
+    thread_.join();
+    courier_.dropAll();
+}
+
+template <typename Answer>
+std::optional<Answer> Delivery::ask(std::function<std::optional<Answer>()> question) {
+    const auto promise = std::make_shared<std::promise<std::optional<Answer>>>();
+    auto answer = promise->get_future();
+    loop_.post([promise, question = std::move(question)] { promise->set_value(question()); });
+    if (answer.wait_for(longestWait) != std::future_status::ready) return std::nullopt;
+    return answer.get();
+}
+
+std::optional<ClientProgress> Delivery::clientProgress(const CallbackAddress& client) {
+    return ask<ClientProgress>([this, client] { return dispatcher_.progress(client); });
+}
+
+std::optional<EventsProgress> Delivery::events(std::size_t most) {
+    return ask<EventsProgress>([this, most] { return std::optional(dispatcher_.events(most)); });
+}
+
+// --- on the delivery's thread
+
+void Delivery::onNews(const std::vector<Committed>& news) {
+    for (const Committed& one : news) {
+        dispatcher_.hear(one);
+        onProcessed(one);
+    }
+    pump();
+}
+
+void Delivery::onProcessed(const Committed& news) {
+    if (std::holds_alternative<AllReloaded>(news)) {
+        const std::scoped_lock lock(mutex_);
+        --reloads_;
+    } else if (const auto* left = std::get_if<ClientLeft>(&news)) {
+        const std::scoped_lock lock(mutex_);
+        const auto found = departures_.find(left->id);
+        if (--found->second == 0) departures_.erase(found);
+    }
+}
+
+void Delivery::onEnd(Ticket ticket, std::string_view trouble) {
+    if (trouble.empty()) {
+        dispatcher_.delivered(ticket);
+    } else {
+        dispatcher_.failed(ticket, trouble);
+    }
+    pumpSoon();
+}
+
+// Once for all that ends in one turn of the loop, so that the next connections begin together.
+void Delivery::pumpSoon() {
+    if (std::exchange(pumpPosted_, true)) return;
+    loop_.post([this] {
+        pumpPosted_ = false;
+        pump();
+    });
+}
+
+void Delivery::pump() {
+    for (int round = 0; round < mostRounds; ++round) {
+        dispatcher_.tick();
+        const std::size_t begun = beginSome();
+        const std::size_t ended = courier_.settle();
+        if (begun == 0 && ended == 0) return armTimer();
+    }
+    pumpSoon();
+    armTimer();
+}
+
+void Delivery::armTimer() {
+    auto at = dispatcher_.wakeAt();
+    const SteadyTime now = clock_.steady();
+    if (resumeAt_ > now) at = at ? std::min(*at, resumeAt_) : resumeAt_;
+    if (!at) return timer_.cancel();
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(*at - now);
+    timer_.startOnce(std::max(wait, std::chrono::milliseconds{1}));
+}
+
+std::size_t Delivery::beginSome() {
+    if (resumeAt_ > clock_.steady()) return 0;
+    std::size_t begun = 0;
+    while (begun < mostBegunInARound) {
+        auto errand = dispatcher_.take();
+        if (!errand) break;
+        ++begun;
+        if (!begin(*std::move(errand))) break;
+    }
+    return begun;
+}
+
+// False: nothing else can be begun either.
+bool Delivery::begin(Errand errand) {
+    auto document = documentOf(errand.event);
+    Result<void> begun;
+    {
+        const std::scoped_lock lock(mutex_);
+        if (stopping_ || reloads_ > 0 || departures_.contains(errand.client)) {
+            dispatcher_.postponed(errand.ticket);
+            return true;
+        }
+        begun = courier_.begin(errand.ticket, {errand.to, errand.via, std::move(document)});
+    }
+    if (begun) {
+        outOfDescriptors_ = false;
+        return true;
+    }
+    if (!std::exchange(outOfDescriptors_, true)) log(msg::deliveryOutOfDescriptors, begun.error().text);
+    dispatcher_.postponed(errand.ticket);
+    resumeAt_ = clock_.steady() + pauseWithoutDescriptors;
+    return false;
+}
+
+std::shared_ptr<const std::string> Delivery::documentOf(const NumberedEvent& event) {
+    if (const auto found = documents_.find(event.sequence); found != documents_.end()) return found->second;
+    if (documents_.size() >= mostDocuments) documents_.clear();
+    auto document = std::make_shared<const std::string>(xml::writeEvent(*event.event));
+    documents_.emplace(event.sequence, document);
+    return document;
+}
+
+}  // namespace crnpd::delivery

@@ -1,0 +1,222 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Who is sent what, and when: hears what was committed, hands out errands, and is told how they ended.
+//
+// Promise    Each client gets what EventLog says, in order, one errand at a time; none while its gate is
+// shut,
+//            while it waits for its next attempt, or after it left.
+// Lanes      `quick` for clients whose last attempt went well; `doubtful`, with fewer places, for those whose
+//            last one failed or took long. Who takes longer than `stallAfter` gives its quick place back and
+//            counts as doubtful; when too many do at once, the oldest are recalled and start again in their
+//            turn there (the client may then get an event twice). Round robin within a lane.
+// Memory     An idle client takes a Client and 5 to 11 bytes of table. All else is kept only of clients
+//            that have something to get.
+// Threads    One at a time. No sockets; the Ledger must call `done` on the same thread.
+// Errors     std::bad_alloc, after which the object can only be destroyed or started anew.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/committed.h"
+#include "server/delivery/event_log.h"
+#include "server/delivery/ledger.h"
+#include "server/delivery/progress.h"
+#include "server/delivery/retry_schedule.h"
+
+namespace crnpd::delivery {
+
+struct DispatchRules {
+    RetryRules retry;
+    std::size_t queueEvents = 10'000;   // [limits] queue_events
+    std::size_t logEvents = 1'000'000;  // events that are kept for whoever is behind
+    std::size_t mostKinds = 100'000;    // see CurrentState
+    std::size_t mostLaggards = 1'000;   // in the mark that is stored
+    std::size_t mostReleased = 1'000;   // in one Ledger::keep()
+    std::size_t quickPlaces = 256;
+    std::size_t doubtfulPlaces = 64;
+    std::size_t stalledPlaces = 1'024;  // doubtful ones that began as quick ones
+    std::chrono::milliseconds stallAfter{200};
+    std::chrono::milliseconds keepEvery{1'000};
+    std::chrono::milliseconds tryAgainAfter{1'000};  // what the ledger could not do
+};
+
+// An attempt, by a number that is never used again.
+using Ticket = std::uint64_t;
+
+struct Errand {
+    Ticket ticket = 0;
+    RecordId client = 0;
+    CallbackAddress to;
+    IpAddress via;
+    NumberedEvent event;
+};
+
+class Dispatcher {
+public:
+    // `recall`: the errand is not wanted any more, and is not to be reported.
+    Dispatcher(const Clock& clock, const DispatchRules& rules, Ledger& ledger,
+               std::function<void(Ticket)> recall);
+    ~Dispatcher();
+    Dispatcher(const Dispatcher&) = delete;
+    Dispatcher& operator=(const Dispatcher&) = delete;
+
+    // Begins with these rows, whatever was known before. Rows that cannot be read are logged and left out.
+    void start(const Snapshot& rows);
+    void hear(const Committed& committed);
+    void gateOpened(const CallbackAddress& client);
+    void apply(const DispatchRules& rules) { rules_ = rules; }
+
+    // What to do now, if anything.
+    [[nodiscard]] std::optional<Errand> take();
+    // How it ended, once for each errand that was taken and not recalled.
+    void delivered(Ticket ticket);
+    void failed(Ticket ticket, std::string_view why);
+    // It was not begun, and that is not the client's fault.
+    void postponed(Ticket ticket);
+
+    // What the time brings; to be called no later than wakeAt().
+    void tick();
+    [[nodiscard]] std::optional<SteadyTime> wakeAt() const;
+
+    [[nodiscard]] std::optional<ClientProgress> progress(const CallbackAddress& client) const;
+    [[nodiscard]] EventsProgress events(std::size_t most) const;
+    [[nodiscard]] std::size_t underWay() const noexcept { return underWay_.size(); }
+    [[nodiscard]] std::size_t clients() const noexcept { return table_.clients.used(); }
+
+private:
+    enum class Lane : std::uint8_t { quick, doubtful };
+    enum class State : std::uint8_t {
+        idle,  // on its way to one of the others
+        gated,
+        waiting,  // for its next attempt
+        queued,
+        underWay,
+        leaving,        // the ledger was asked to remove it
+        removingLater,  // and could not
+    };
+    struct Client {
+        RecordId id = 0;
+        CallbackAddress address;
+        std::uint16_t via = 0;
+        bool doubtful = false;
+        Sequence joined = 0;
+        Sequence added = 0;
+    };
+    // What only few clients have.
+    struct Trouble {
+        std::size_t collapsedTo = 0;
+        std::vector<TriedAttempt> tried;
+    };
+    // Of a client that has something to get, or whose gate is shut.
+    struct Active {
+        State state = State::idle;
+        Lane lane = Lane::quick;
+        RetrySchedule schedule;
+        RetrySchedule before;  // as it was before the errand that is under way
+        Ticket ticket = 0;     // of what it waits for: its place in a queue, an errand, a removal
+        SteadyTime since{};    // since when it is under way, or until when it waits
+        Sequence sequence = 0;
+        std::shared_ptr<ReplyGate> gate;
+        std::unique_ptr<Trouble> trouble;
+    };
+    struct Place {
+        ClientIndex client = 0;
+        Ticket ticket = 0;
+    };
+    struct LaneState {
+        std::deque<Place> queue;  // those with an old ticket do not count
+        std::size_t used = 0;
+    };
+    struct ClientTable {
+        Slots<Client> clients;
+        SlotTable byId;
+        std::vector<IpAddress> vias{IpAddress{}};
+        ClientIndex end = 0;
+    };
+
+    // Who is registered.
+    [[nodiscard]] ClientIndex find(RecordId id) const;
+    ClientIndex enroll(const ClientRecord& record);
+    void update(ClientIndex client, const ClientRecord& record);
+    [[nodiscard]] std::uint16_t viaOf(const IpAddress& address);
+
+    // What was committed.
+    void hear(const EventPublished& published);
+    void hear(const ClientChanged& changed);
+    void hear(const ClientLeft& left);
+    void joined(ClientIndex client, const ClientRecord& record,
+                const std::vector<EventRegistration>& registrations);
+    void limitQueues(const std::vector<ClientIndex>& wantedBy);
+    void limitLog();
+    void collapse(ClientIndex client);
+    void countWanted(const std::vector<Sequence>& initial);
+
+    // Starting anew.
+    std::vector<NumberedEvent> readEvents(const Snapshot& rows, Sequence upTo, CurrentState& all,
+                                          std::vector<NumberedEvent>& older);
+    void readClients(const Snapshot& rows, const CurrentState& all, std::vector<ClientIndex>& behind);
+
+    // One client's way.
+    [[nodiscard]] Wants wantsOf(ClientIndex client) const;
+    void look(ClientIndex client);
+    void queue(ClientIndex client, Active& active);
+    void waitUntil(ClientIndex client, Active& active, SteadyTime time);
+    void withdraw(ClientIndex client, Active& active);
+    void dismiss(ClientIndex client);
+    [[nodiscard]] std::optional<Errand> takeFrom(Lane lane);
+    Errand begin(ClientIndex client, Active& active, Lane lane, NumberedEvent event);
+    [[nodiscard]] std::optional<ClientIndex> end(Ticket ticket);
+    void note(ClientIndex client, Active& active, std::string_view result);
+    void giveUp(ClientIndex client, Active& active);
+    void onRemoval(ClientIndex client, Ticket ticket, Ledger::Removal outcome);
+
+    // What the time brings.
+    void onDue(SteadyTime now);
+    void onStalled(SteadyTime now);
+    void keep(SteadyTime now);
+    void onKept(std::uint64_t epoch, const MarkRecord& mark, const std::vector<Sequence>& released,
+                bool kept);
+    [[nodiscard]] MarkRecord markToKeep() const;
+    [[nodiscard]] LaneState& lane(Lane which) { return lanes_[static_cast<std::size_t>(which)]; }
+
+    const Clock& clock_;
+    DispatchRules rules_;
+    Ledger& ledger_;
+    std::function<void(Ticket)> recall_;
+
+    ClientTable table_;
+    Matching matching_;
+    std::unique_ptr<EventLog> log_;
+    std::unordered_map<ClientIndex, Active> active_;
+    std::unordered_map<CallbackAddress, ClientIndex> gated_;
+    std::unordered_map<Ticket, ClientIndex> underWay_;
+    std::array<LaneState, 2> lanes_;
+    std::set<std::pair<SteadyTime, ClientIndex>> later_;
+    std::deque<std::pair<SteadyTime, Place>> young_;  // quick ones, by when they began
+    Ticket lastTicket_ = 0;
+
+    std::deque<EventProgress> history_;
+    std::vector<Sequence> released_;
+    std::size_t eventsSinceKeep_ = 0;
+    bool changed_ = false;
+    bool keeping_ = false;
+    std::uint64_t epoch_ = 0;  // how often all began anew
+    SteadyTime keepAt_{};
+    MarkRecord kept_;
+};
+
+}  // namespace crnpd::delivery

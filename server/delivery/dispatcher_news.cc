@@ -1,0 +1,317 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <limits>
+
+#include "common/event_codec.h"
+#include "common/messages.h"
+#include "common/registration_codec.h"
+#include "server/delivery/dispatcher.h"
+
+namespace crnpd::delivery {
+namespace {
+
+constexpr std::size_t mostHistory = 200;
+
+std::size_t hashOf(RecordId id) noexcept {
+    return static_cast<std::size_t>(id * 0x9E3779B97F4A7C15U >> 20U);
+}
+
+// Empty, with a line in the log, if the row is damaged.
+std::vector<EventRegistration> registrationsOf(const ClientRecord& record) {
+    auto read = decodeRegistrations(record.registrations);
+    if (read) return *std::move(read);
+    log(msg::deliveryRowDamaged, "client " + record.client.text(), read.error().text);
+    return {};
+}
+
+}  // namespace
+
+// --- who is registered
+
+ClientIndex Dispatcher::find(RecordId id) const {
+    return table_.byId.find(hashOf(id), [&](ClientIndex client) { return table_.clients[client].id == id; });
+}
+
+ClientIndex Dispatcher::enroll(const ClientRecord& record) {
+    ClientIndex client = find(record.id);
+    if (client == noSlot) {
+        client = table_.clients.add();
+        table_.clients[client].id = record.id;
+        table_.byId.add(client, hashOf(record.id),
+                        [this](ClientIndex other) { return hashOf(table_.clients[other].id); });
+        table_.end = std::max(table_.end, client + 1);
+    }
+    update(client, record);
+    return client;
+}
+
+void Dispatcher::update(ClientIndex client, const ClientRecord& record) {
+    Client& known = table_.clients[client];
+    known.address = record.client;
+    known.via = viaOf(record.via);
+    known.joined = record.joined;
+    known.added = record.added;
+}
+
+std::uint16_t Dispatcher::viaOf(const IpAddress& address) {
+    const auto found = std::find(table_.vias.begin(), table_.vias.end(), address);
+    if (found != table_.vias.end()) return static_cast<std::uint16_t>(found - table_.vias.begin());
+    // No machine has so many; whoever comes later is sent to from whatever address the system chooses.
+    if (table_.vias.size() > std::numeric_limits<std::uint16_t>::max()) return 0;
+    table_.vias.push_back(address);
+    return static_cast<std::uint16_t>(table_.vias.size() - 1);
+}
+
+// --- what was committed
+
+void Dispatcher::hear(const Committed& committed) {
+    changed_ = true;
+    if (const auto* reloaded = std::get_if<AllReloaded>(&committed)) return start(*reloaded->rows);
+    if (const auto* published = std::get_if<EventPublished>(&committed)) return hear(*published);
+    if (const auto* changed = std::get_if<ClientChanged>(&committed)) return hear(*changed);
+    hear(std::get<ClientLeft>(committed));
+}
+
+void Dispatcher::hear(const EventPublished& published) {
+    std::vector<ClientIndex> wantedBy;
+    matching_.match(*published.event, wantedBy);
+    const auto forgotten = log_->append({published.sequence, published.event}, wantedBy);
+    if (forgotten) log(msg::kindForgotten, *forgotten, rules_.mostKinds);
+    if (history_.size() == mostHistory) history_.pop_front();
+    history_.push_back({published.sequence, published.event, wantedBy.size(), 0});
+    ++eventsSinceKeep_;
+    for (const ClientIndex client : wantedBy)
+        look(client);
+    limitQueues(wantedBy);
+    limitLog();
+}
+
+void Dispatcher::hear(const ClientChanged& changed) {
+    using How = ClientChanged::How;
+    const auto registrations = registrationsOf(changed.record);
+    ClientIndex client = find(changed.record.id);
+    if (changed.how == How::joined || client == noSlot) {
+        if (client != noSlot) dismiss(client);
+        client = enroll(changed.record);
+        joined(client, changed.record, registrations);
+    } else {
+        update(client, changed.record);
+        if (changed.how != How::heard) matching_.set(client, registrations);
+    }
+    if (changed.how == How::added) {
+        const auto before = decodeRegistrations(changed.before);
+        const auto initial =
+            log_->state().wanted(registrations, before ? std::span<const EventRegistration>(*before)
+                                                       : std::span<const EventRegistration>());
+        log_->add(client, changed.record.added, initial);
+        countWanted(initial);
+    }
+    const bool isShut = changed.gate != nullptr && !changed.gate->isOpen();
+    auto found = active_.find(client);
+    if (found == active_.end() && log_->waiting(client) == 0 && !isShut) return;
+    Active& active = active_[client];
+    if (isShut) active.gate = changed.gate;
+    active.schedule.heard();
+    // The client is alive: what it waited for comes at once, and it is not given up any more.
+    if (active.state != State::underWay && active.state != State::queued) withdraw(client, active);
+    look(client);
+}
+
+void Dispatcher::joined(ClientIndex client, const ClientRecord& record,
+                        const std::vector<EventRegistration>& registrations) {
+    table_.clients[client].doubtful = false;
+    matching_.set(client, registrations);
+    const auto initial = log_->state().wanted(registrations, {});
+    log_->join(client, record.joined, initial);
+    countWanted(initial);
+}
+
+void Dispatcher::hear(const ClientLeft& left) {
+    const ClientIndex client = find(left.id);
+    if (client == noSlot) return;
+    const auto found = active_.find(client);
+    if (found != active_.end() && found->second.state == State::leaving) {
+        const auto& trouble = found->second.trouble;
+        log(msg::clientGivenUp, left.client.text(), found->second.schedule.failures(),
+            trouble && !trouble->tried.empty() ? std::string_view(trouble->tried.back().result) : "");
+    }
+    dismiss(client);
+    log_->leave(client);
+    matching_.remove(client);
+    table_.byId.remove(client, hashOf(left.id),
+                       [this](ClientIndex other) { return hashOf(table_.clients[other].id); });
+    table_.clients.remove(client);
+}
+
+void Dispatcher::countWanted(const std::vector<Sequence>& initial) {
+    for (const Sequence sequence : initial) {
+        const auto event = std::lower_bound(
+            history_.begin(), history_.end(), sequence,
+            [](const EventProgress& progress, Sequence wanted) { return progress.sequence < wanted; });
+        if (event != history_.end() && event->sequence == sequence) ++event->wanted;
+    }
+}
+
+// --- limits
+
+void Dispatcher::limitQueues(const std::vector<ClientIndex>& wantedBy) {
+    for (const ClientIndex client : wantedBy) {
+        const std::size_t waiting = log_->waiting(client);
+        if (waiting <= rules_.queueEvents) continue;
+        // What it was collapsed to may be more than the limit; collapsing that again would gain nothing.
+        const auto& trouble = active_[client].trouble;
+        if (trouble && waiting < 2 * trouble->collapsedTo) continue;
+        collapse(client);
+    }
+}
+
+void Dispatcher::limitLog() {
+    if (log_->events() <= rules_.logEvents) return;
+    const auto more = log_->release();
+    released_.insert(released_.end(), more.begin(), more.end());
+    // An eighth of it is made free at once, because finding the slowest looks at everybody.
+    while (log_->events() > rules_.logEvents - rules_.logEvents / 8) {
+        const std::size_t before = log_->events();
+        for (const ClientIndex client : log_->slowest())
+            collapse(client);
+        const auto freed = log_->release();
+        released_.insert(released_.end(), freed.begin(), freed.end());
+        if (log_->events() == before) return;
+    }
+}
+
+void Dispatcher::collapse(ClientIndex client) {
+    const std::size_t before = log_->waiting(client);
+    log_->collapse(client, wantsOf(client));
+    Active& active = active_[client];
+    if (!active.trouble) active.trouble = std::make_unique<Trouble>();
+    active.trouble->collapsedTo = log_->waiting(client);
+    log(msg::queueCollapsed, table_.clients[client].address.text(), before, active.trouble->collapsedTo);
+    look(client);
+}
+
+// --- starting anew
+
+void Dispatcher::start(const Snapshot& rows) {
+    // Whoever has not got its reply yet still gets it first.
+    std::vector<std::pair<RecordId, std::shared_ptr<ReplyGate>>> gates;
+    for (auto& [client, active] : active_) {
+        if (active.gate) gates.emplace_back(table_.clients[client].id, std::move(active.gate));
+    }
+    for (const auto& [ticket, client] : underWay_)
+        recall_(ticket);
+    table_ = ClientTable{};
+    matching_ = Matching{};
+    active_.clear();
+    gated_.clear();
+    underWay_.clear();
+    lanes_ = {};
+    later_.clear();
+    young_.clear();
+    history_.clear();
+    released_.clear();
+    keeping_ = false;
+    ++epoch_;
+    kept_ = rows.mark;
+
+    CurrentState all(rules_.mostKinds);
+    std::vector<NumberedEvent> older;
+    const auto newer = readEvents(rows, rows.mark.upTo, all, older);
+    log_ = std::make_unique<EventLog>(rules_.mostKinds, rows.mark.upTo, std::move(older));
+    std::vector<ClientIndex> behind;
+    readClients(rows, all, behind);
+    std::vector<ClientIndex> wantedBy;
+    for (const auto& event : newer) {
+        wantedBy.clear();
+        matching_.match(*event.event, wantedBy);
+        log_->append(event, wantedBy);
+        behind.insert(behind.end(), wantedBy.begin(), wantedBy.end());
+        if (history_.size() == mostHistory) history_.pop_front();
+        history_.push_back({event.sequence, event.event, wantedBy.size(), 0});
+    }
+    log_->reach(rows.last);
+    for (auto& [id, gate] : gates) {
+        const ClientIndex client = find(id);
+        if (client == noSlot) continue;
+        active_[client].gate = std::move(gate);
+        behind.push_back(client);
+    }
+    for (const ClientIndex client : behind)
+        look(client);
+    changed_ = true;
+    log(msg::deliveryBegan, rows.events.size(), rows.clients.size(), log_->behind());
+}
+
+// The newer ones; those up to the mark are put into `older`.
+std::vector<NumberedEvent> Dispatcher::readEvents(const Snapshot& rows, Sequence upTo, CurrentState& all,
+                                                  std::vector<NumberedEvent>& older) {
+    std::vector<NumberedEvent> newer;
+    for (const EventRecord& row : rows.events) {
+        auto event = decodeEvent(row.event);
+        if (!event) {
+            log(msg::deliveryRowDamaged, "event " + std::to_string(row.sequence), event.error().text);
+            continue;
+        }
+        NumberedEvent numbered{row.sequence, std::make_shared<const Event>(*std::move(event))};
+        all.put(numbered);
+        (row.sequence <= upTo ? older : newer).push_back(std::move(numbered));
+    }
+    return newer;
+}
+
+void Dispatcher::readClients(const Snapshot& rows, const CurrentState& all,
+                             std::vector<ClientIndex>& behind) {
+    const auto& laggards = rows.mark.laggards;
+    for (const ClientRecord& row : rows.clients) {
+        const auto registrations = registrationsOf(row);
+        const ClientIndex client = enroll(row);
+        matching_.set(client, registrations);
+        const auto laggard =
+            std::lower_bound(laggards.begin(), laggards.end(), row.id,
+                             [](const MarkRecord::Laggard& one, RecordId id) { return one.client < id; });
+        const bool lags = laggard != laggards.end() && laggard->client == row.id;
+        const Sequence stored = lags ? laggard->position : rows.mark.upTo;
+        if (!lags && row.joined <= stored && row.added <= stored) continue;
+        const Resumption from = resumption(stored, row.joined, row.added);
+        log_->resume(client, stored, from,
+                     from.owesState ? all.wanted(registrations, {}) : std::vector<Sequence>{});
+        behind.push_back(client);
+    }
+}
+
+// --- for people
+
+std::optional<ClientProgress> Dispatcher::progress(const CallbackAddress& address) const {
+    ClientIndex client = 0;
+    while (client < table_.end &&
+           (table_.clients[client].id == 0 || table_.clients[client].address != address))
+        ++client;
+    if (client == table_.end) return std::nullopt;
+    ClientProgress progress;
+    progress.id = table_.clients[client].id;
+    progress.position = log_->position(client);
+    progress.waiting = log_->waiting(client);
+    const auto found = active_.find(client);
+    if (found == active_.end()) return progress;
+    const Active& active = found->second;
+    progress.failures = active.schedule.failures();
+    progress.underWay = active.state == State::underWay;
+    progress.leaving = active.state == State::leaving || active.state == State::removingLater;
+    if (active.trouble) progress.attempts = active.trouble->tried;
+    if (active.state == State::waiting)
+        progress.nextIn = std::chrono::ceil<std::chrono::milliseconds>(active.since - clock_.steady());
+    return progress;
+}
+
+EventsProgress Dispatcher::events(std::size_t most) const {
+    EventsProgress progress;
+    const std::size_t count = std::min(most, history_.size());
+    progress.events.assign(history_.end() - static_cast<std::ptrdiff_t>(count), history_.end());
+    progress.head = log_->head();
+    progress.mark = kept_;
+    progress.behind = log_->behind();
+    return progress;
+}
+
+}  // namespace crnpd::delivery

@@ -1,0 +1,184 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+#include "server/delivery/delivery.h"
+
+#include <future>
+#include <thread>
+
+#include <gmock/gmock.h>
+
+#include "common/xml/event_writer.h"
+#include "tests/unit/server/delivery/client_sockets.h"
+#include "tests/unit/server/delivery/dispatcher_world.h"
+
+namespace crnpd::delivery {
+namespace {
+
+// Commits everything at once, and removes.
+class WillingLedger final : public Ledger {
+public:
+    void remove(const CallbackAddress& client, Sequence /*joined*/, Sequence /*added*/,
+                std::function<void(Removal)> done) override {
+        removed.set_value({client, std::move(done)});
+    }
+    void keep(MarkRecord /*mark*/, std::vector<Sequence> /*released*/,
+              std::function<void(bool kept)> done) override {
+        std::thread([done = std::move(done)] { done(true); }).detach();
+    }
+
+    std::promise<std::pair<CallbackAddress, std::function<void(Removal)>>> removed;
+};
+
+class DeliveryTest : public testing::Test {
+protected:
+    static Delivery::Options options() {
+        Delivery::Options options;
+        options.dispatch.retry = {2, std::chrono::milliseconds(1'000)};
+        return options;
+    }
+    void hear(Committed one) { delivery_->hear({std::move(one)}); }
+    void join(RecordId id, const ClientSocket& client, const std::string& name,
+              std::shared_ptr<ReplyGate> gate = nullptr) {
+        const Sequence at = ++last_;
+        hear(ClientChanged{ClientChanged::How::joined,
+                           {id, client.address(), encodeRegistrations(groups({name})), IpAddress{}, at, at},
+                           {},
+                           std::move(gate)});
+    }
+    void publish(const std::string& name) { hear(EventPublished{++last_, groupEvent(name)}); }
+    static std::string document(const std::string& name) { return xml::writeEvent(*groupEvent(name)); }
+    // When the delivery has come to all that was said to it.
+    void wait() {
+        std::promise<void> done;
+        delivery_->ping([&done] { done.set_value(); });
+        done.get_future().get();
+    }
+
+    SystemClock clock_;
+    WillingLedger ledger_;
+    Sequence last_ = 0;
+    ClientSocket client_;
+    std::unique_ptr<Delivery> delivery_ = std::make_unique<Delivery>(clock_, options(), ledger_);
+};
+
+TEST_F(DeliveryTest, BringsEventsInTheirOrder) {
+    delivery_->start({});
+    join(1, client_, "a");
+    for (int count = 0; count < 50; ++count)
+        publish("a");
+    for (int count = 0; count < 50; ++count)
+        ASSERT_EQ(client_.receive(), document("a"));
+    wait();
+    EXPECT_FALSE(client_.accept(0));
+}
+
+TEST_F(DeliveryTest, ManyClientsGetTheirsWhileOneNeverReads) {
+    const std::vector<ClientSocket> clients(20);
+    delivery_->start({});
+    join(1, client_, "a");
+    for (std::size_t index = 0; index < clients.size(); ++index)
+        join(2 + index, clients[index], "a");
+    for (int round = 0; round < 5; ++round)
+        publish("a");
+    for (int round = 0; round < 5; ++round) {
+        for (const auto& client : clients)
+            ASSERT_EQ(client.receive(), document("a"));
+    }
+}
+
+TEST_F(DeliveryTest, TheReplyComesFirst) {
+    delivery_->start({});
+    const auto gate = delivery_->gateFor(client_.address());
+    join(1, client_, "a", gate);
+    publish("a");
+    wait();
+    EXPECT_FALSE(client_.accept(0));
+    gate->open();
+    EXPECT_EQ(client_.receive(), document("a"));
+}
+
+TEST_F(DeliveryTest, NothingIsBegunToWhoeverLeft) {
+    delivery_->start({});
+    join(1, client_, "a");
+    wait();
+    hear(ClientLeft{1, client_.address()});
+    publish("a");
+    wait();
+    EXPECT_FALSE(client_.accept(0));
+    EXPECT_FALSE(delivery_->clientProgress(client_.address()));
+}
+
+TEST_F(DeliveryTest, JoiningAnewWhileAnAttemptIsUnderWayBeginsAnew) {
+    delivery_->start({});
+    join(1, client_, "a");
+    publish("a");
+    const UniqueFd first = client_.accept();
+    join(1, client_, "a");
+    EXPECT_EQ(client_.receive(), document("a"));
+}
+
+TEST_F(DeliveryTest, LeavingWhileAnAttemptIsUnderWayEndsIt) {
+    delivery_->start({});
+    join(1, client_, "a");
+    publish("a");
+    publish("a");
+    EXPECT_TRUE(client_.accept());
+    hear(ClientLeft{1, client_.address()});
+    wait();
+    wait();
+    EXPECT_FALSE(client_.accept(0));
+}
+
+TEST_F(DeliveryTest, WhoRefusesIsGivenUp) {
+    delivery_->start({});
+    const SocketAddress address = client_.address();
+    join(1, client_, "a");
+    wait();
+    client_.close();
+    publish("a");
+    auto [removed, done] = ledger_.removed.get_future().get();
+    EXPECT_EQ(removed, address);
+    const auto progress = delivery_->clientProgress(address);
+    ASSERT_TRUE(progress);
+    EXPECT_TRUE(progress->leaving);
+    EXPECT_THAT(progress->attempts.at(0).result, testing::HasSubstr("refused"));
+    hear(ClientLeft{1, address});
+    done(Ledger::Removal::removed);
+    EXPECT_FALSE(delivery_->clientProgress(address));
+}
+
+TEST_F(DeliveryTest, ANewLeaderBringsWhatIsMissing) {
+    Snapshot rows;
+    rows.clients = {{1, client_.address(), encodeRegistrations(groups({"a"})), IpAddress{}, 1, 1}};
+    rows.events = {{2, encodeEvent(*groupEvent("a"))}};
+    rows.mark.upTo = 1;
+    rows.last = 2;
+    delivery_->start(rows);
+    EXPECT_EQ(client_.receive(), document("a"));
+}
+
+TEST_F(DeliveryTest, NothingIsBegunAfterAStopAndGatesMayOpenLate) {
+    delivery_->start({});
+    const auto gate = delivery_->gateFor(client_.address());
+    join(1, client_, "a", gate);
+    publish("a");
+    delivery_->stop();
+    gate->open();
+    delivery_.reset();
+    EXPECT_FALSE(client_.accept(0));
+}
+
+TEST_F(DeliveryTest, PeopleSeeTheLastEvents) {
+    delivery_->start({});
+    join(1, client_, "a");
+    publish("a");
+    EXPECT_EQ(client_.receive(), document("a"));
+    const auto events = delivery_->events(10);
+    ASSERT_TRUE(events);
+    ASSERT_EQ(events->events.size(), 1U);
+    EXPECT_EQ(events->events[0].wanted, 1U);
+    EXPECT_EQ(events->head, last_);
+}
+
+}  // namespace
+}  // namespace crnpd::delivery

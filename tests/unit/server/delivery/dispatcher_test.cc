@@ -1,0 +1,263 @@
+// Copyright the crnpd authors
+// SPDX-License-Identifier: Apache-2.0
+#include "server/delivery/dispatcher.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/unit/server/delivery/dispatcher_world.h"
+
+namespace crnpd::delivery {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+class DispatcherTest : public testing::Test, protected World {
+protected:
+    void giveUp() {
+        for (unsigned attempt = 0; attempt < rules.retry.count; ++attempt) {
+            pass(rules.retry.interval);
+            for (const auto& errand : takeAll())
+                dispatcher.failed(errand.ticket, "refused");
+        }
+    }
+    std::shared_ptr<ReplyGate> gateFor(RecordId id) {
+        return std::make_shared<ReplyGate>([this, id] { dispatcher.gateOpened(addressOf(id)); });
+    }
+};
+
+TEST_F(DispatcherTest, AnEventGoesToWhoeverWantsItOneAfterTheOther) {
+    join(1, {"a"});
+    join(2, {"b"});
+    const Sequence first = publish("a");
+    const Sequence second = publish("a");
+    const auto errand = dispatcher.take();
+    ASSERT_TRUE(errand);
+    EXPECT_EQ(errand->client, 1U);
+    EXPECT_EQ(errand->event.sequence, first);
+    EXPECT_FALSE(dispatcher.take());
+    dispatcher.delivered(errand->ticket);
+    EXPECT_EQ(dispatcher.take()->event.sequence, second);
+}
+
+TEST_F(DispatcherTest, ANewClientGetsTheStateWhenItsReplyIsWritten) {
+    publish("a");
+    const auto gate = gateFor(1);
+    join(1, {"a"}, gate);
+    EXPECT_THAT(takers(), IsEmpty());
+    gate->open();
+    EXPECT_THAT(takers(), ElementsAre(1));
+}
+
+TEST_F(DispatcherTest, AnEventAlsoWaitsForTheReply) {
+    const auto gate = gateFor(1);
+    join(1, {"a"}, gate);
+    publish("a");
+    EXPECT_THAT(takers(), IsEmpty());
+    gate->open();
+    EXPECT_THAT(takers(), ElementsAre(1));
+}
+
+TEST_F(DispatcherTest, AFailedAttemptIsRepeatedWhenItIsDue) {
+    join(1, {"a"});
+    const Sequence event = publish("a");
+    dispatcher.failed(dispatcher.take()->ticket, "refused");
+    EXPECT_THAT(takers(), IsEmpty());
+    pass(retryOffset(rules.retry, 1));
+    const auto again = dispatcher.take();
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->event.sequence, event);
+}
+
+TEST_F(DispatcherTest, AMessageOfTheClientEndsTheWaiting) {
+    join(1, {"a"});
+    publish("a");
+    dispatcher.failed(dispatcher.take()->ticket, "refused");
+    speak(1, {"a"}, 1);
+    EXPECT_THAT(takers(), ElementsAre(1));
+}
+
+TEST_F(DispatcherTest, WhoCannotBeReachedIsRemoved) {
+    join(1, {"a"});
+    publish("a");
+    giveUp();
+    ASSERT_THAT(ledger.removals, SizeIs(1));
+    EXPECT_EQ(ledger.removals[0].client, addressOf(1));
+    leave(1);
+    ledger.removals[0].done(Ledger::Removal::removed);
+    EXPECT_EQ(dispatcher.clients(), 0U);
+    EXPECT_FALSE(dispatcher.progress(addressOf(1)));
+}
+
+TEST_F(DispatcherTest, ARemovalThatIsImpossibleIsTriedAgain) {
+    join(1, {"a"});
+    publish("a");
+    giveUp();
+    ASSERT_THAT(ledger.removals, SizeIs(1));
+    ledger.removals[0].done(Ledger::Removal::impossible);
+    EXPECT_THAT(takers(), IsEmpty());
+    pass(rules.tryAgainAfter);
+    EXPECT_THAT(ledger.removals, SizeIs(2));
+}
+
+TEST_F(DispatcherTest, WhoSpokeInTheMeantimeIsTriedAnew) {
+    join(1, {"a"});
+    publish("a");
+    giveUp();
+    ASSERT_THAT(ledger.removals, SizeIs(1));
+    ledger.removals[0].done(Ledger::Removal::spoke);
+    EXPECT_THAT(takers(), ElementsAre(1));
+    EXPECT_EQ(dispatcher.progress(addressOf(1))->failures, 0U);
+}
+
+TEST_F(DispatcherTest, WhoJoinsAgainOrLeavesIsRecalled) {
+    join(1, {"a"});
+    publish("a");
+    const auto first = dispatcher.take();
+    ASSERT_TRUE(first);
+    join(1, {"a"});
+    EXPECT_THAT(recalled, ElementsAre(first->ticket));
+    const auto second = dispatcher.take();
+    ASSERT_TRUE(second);
+    leave(1);
+    EXPECT_THAT(recalled, ElementsAre(first->ticket, second->ticket));
+    EXPECT_EQ(dispatcher.underWay(), 0U);
+    dispatcher.delivered(second->ticket);
+    EXPECT_THAT(takers(), IsEmpty());
+}
+
+TEST_F(DispatcherTest, StalledClientsHoldUpNobody) {
+    for (RecordId id = 1; id <= rules.quickPlaces + 1; ++id)
+        join(id, {"a"});
+    publish("a");
+    EXPECT_THAT(takeAll(), SizeIs(rules.quickPlaces));
+    EXPECT_THAT(takeAll(), IsEmpty());
+    pass(rules.stallAfter);
+    EXPECT_THAT(takeAll(), SizeIs(1));
+    EXPECT_THAT(recalled, IsEmpty());
+}
+
+TEST_F(DispatcherTest, DoubtfulClientsHaveFewPlaces) {
+    for (RecordId id = 1; id <= 200; ++id)
+        join(id, {"a"});
+    publish("a");
+    for (const auto& errand : takeAll())
+        dispatcher.failed(errand.ticket, "refused");
+    pass(retryOffset(rules.retry, 1));
+    EXPECT_THAT(takeAll(), SizeIs(rules.doubtfulPlaces));
+    join(1000, {"b"});
+    publish("b");
+    EXPECT_THAT(takers(), ElementsAre(1000));
+}
+
+TEST_F(DispatcherTest, WhatCouldNotBeBegunCountsAsNoFailure) {
+    join(1, {"a"});
+    publish("a");
+    dispatcher.postponed(dispatcher.take()->ticket);
+    EXPECT_THAT(takers(), IsEmpty());
+    pass(milliseconds(50));
+    EXPECT_THAT(takers(), ElementsAre(1));
+    EXPECT_EQ(dispatcher.progress(addressOf(1))->failures, 0U);
+}
+
+TEST_F(DispatcherTest, ATooLongQueueCollapsesToTheCurrentState) {
+    rules.queueEvents = 10;
+    dispatcher.apply(rules);
+    join(1, {"a", "b"});
+    publish("b");
+    for (int count = 0; count < 10; ++count)
+        publish("a");
+    EXPECT_EQ(dispatcher.progress(addressOf(1))->waiting, 2U);
+    const auto errand = dispatcher.take();
+    EXPECT_EQ(*errand->event.event, *groupEvent("b"));
+}
+
+TEST_F(DispatcherTest, ATooLongLogCollapsesForTheSlowest) {
+    rules.logEvents = 16;
+    dispatcher.apply(rules);
+    join(1, {"a"});
+    join(2, {"b"});
+    for (int count = 0; count < 17; ++count)
+        publish("a");
+    publish("b");
+    EXPECT_EQ(dispatcher.progress(addressOf(1))->waiting, 1U);
+    EXPECT_EQ(dispatcher.progress(addressOf(2))->waiting, 1U);
+}
+
+TEST_F(DispatcherTest, WhatWasNotKeptIsSaidAgain) {
+    publish("a");
+    publish("a");
+    pass(rules.keepEvery);
+    ASSERT_THAT(ledger.kept, SizeIs(1));
+    EXPECT_EQ(ledger.kept[0].mark.upTo, 2U);
+    EXPECT_THAT(ledger.kept[0].released, ElementsAre(1));
+    ledger.kept[0].done(false);
+    pass(rules.tryAgainAfter);
+    ASSERT_THAT(ledger.kept, SizeIs(2));
+    EXPECT_THAT(ledger.kept[1].released, ElementsAre(1));
+    ledger.kept[1].done(true);
+    pass(rules.keepEvery * 2);
+    EXPECT_THAT(ledger.kept, SizeIs(2));
+}
+
+TEST_F(DispatcherTest, ANewLeaderGoesOnWhereTheMarkStands) {
+    Snapshot rows;
+    rows.clients = {recordOf(1, {"a"}, 1), recordOf(2, {"a"}, 2), recordOf(3, {"a"}, 5)};
+    rows.events = {{3, encodeEvent(*groupEvent("a"))}, {4, encodeEvent(*groupEvent("a"))}};
+    rows.mark = {4, {{1, 3}}};
+    rows.last = 5;
+    dispatcher.start(rows);
+    EXPECT_THAT(takers(), testing::UnorderedElementsAre(1, 3));
+    EXPECT_EQ(dispatcher.events(10).head, 5U);
+}
+
+TEST_F(DispatcherTest, DamagedRowsAreLeftOut) {
+    Snapshot rows;
+    rows.clients = {recordOf(1, {"a"}, 1), recordOf(2, {"a"}, 2)};
+    rows.clients[0].registrations = "nonsense";
+    rows.events = {{3, "nonsense"}, {4, encodeEvent(*groupEvent("a"))}};
+    rows.mark.upTo = 2;
+    rows.last = 4;
+    dispatcher.start(rows);
+    EXPECT_THAT(takers(), ElementsAre(2));
+}
+
+TEST_F(DispatcherTest, AReloadBeginsAnewAndKeepsGatesShut) {
+    const auto gate = gateFor(1);
+    join(1, {"a"}, gate);
+    join(2, {"a"});
+    publish("a");
+    EXPECT_THAT(takers(), ElementsAre(2));
+    auto rows = std::make_shared<Snapshot>();
+    rows->clients = {recordOf(1, {"a"}, 1), recordOf(2, {"a"}, 2)};
+    rows->events = {{3, encodeEvent(*groupEvent("a"))}};
+    rows->mark.upTo = 2;
+    rows->last = 3;
+    dispatcher.hear(Committed(AllReloaded{rows}));
+    EXPECT_THAT(recalled, SizeIs(1));
+    EXPECT_THAT(takers(), ElementsAre(2));
+    gate->open();
+    EXPECT_THAT(takers(), ElementsAre(1));
+}
+
+TEST_F(DispatcherTest, PeopleSeeHowFarEverybodyIs) {
+    join(1, {"a"});
+    join(2, {"a"});
+    publish("a");
+    const auto errands = takeAll();
+    dispatcher.delivered(errands[0].ticket);
+    dispatcher.failed(errands[1].ticket, "refused");
+    const auto progress = dispatcher.events(10);
+    ASSERT_THAT(progress.events, SizeIs(1));
+    EXPECT_EQ(progress.events[0].wanted, 2U);
+    EXPECT_EQ(progress.events[0].have, 1U);
+    const auto client = dispatcher.progress(addressOf(errands[1].client));
+    EXPECT_EQ(client->failures, 1U);
+    EXPECT_EQ(client->attempts.at(0).result, "refused");
+    EXPECT_EQ(client->nextIn, retryOffset(rules.retry, 1));
+}
+
+}  // namespace
+}  // namespace crnpd::delivery
