@@ -32,8 +32,20 @@ struct Limits {
     std::uint32_t connectionsPerAddress = 0;  // at most `connections`
     std::uint32_t registrationsPerClient = 0;
     std::chrono::seconds removalMemory{};
+    std::size_t queueEvents = 0;
 
     friend bool operator==(const Limits&, const Limits&) = default;
+};
+
+// How events are sent: the settings at the top of the file.
+struct DeliverySettings {
+    std::string vendor;
+    std::chrono::milliseconds timeout{};        // client_timeout
+    unsigned retryCount = 0;                    // client_retry_count
+    std::chrono::milliseconds retryInterval{};  // client_retry_interval
+    bool bindSourcePort = false;
+
+    friend bool operator==(const DeliverySettings&, const DeliverySettings&) = default;
 };
 
 enum class StoreKind { sqlite, etcd };
@@ -106,6 +118,7 @@ struct Settings {
     std::vector<access::AccessEntry> denyHosts;
     std::uint32_t maxClients = 0;
     unsigned workers = 0;  // 0 = one for each core but one, from 1 to 4
+    DeliverySettings delivery;
     Limits limits;
     StoreSettings store;
     ControlSettings control;
