@@ -263,6 +263,8 @@ std::vector<NumberedEvent> Dispatcher::readEvents(const Snapshot& rows, Sequence
 void Dispatcher::readClients(const Snapshot& rows, const CurrentState& all,
                              std::vector<ClientIndex>& behind) {
     const auto& laggards = rows.mark.laggards;
+    table_.byId.reserve(rows.clients.size());
+    matching_.reserve(rows.clients.size());
     for (const ClientRecord& row : rows.clients) {
         const auto registrations = registrationsOf(row);
         const ClientIndex client = enroll(row);

@@ -17,6 +17,9 @@ namespace crnpd::delivery {
 
 class Interned {
 public:
+    // See SlotTable.
+    void reserve(std::size_t count) { table_.reserve(count); }
+
     // noSlot for a text that nobody uses.
     [[nodiscard]] std::uint32_t find(std::string_view text) const;
 

@@ -63,6 +63,12 @@ void sortOut(std::vector<std::uint32_t>& numbers) {
 
 }  // namespace
 
+void Matching::reserve(std::size_t clients) {
+    pairs_.reserve(clients);
+    groupTable_.reserve(clients);
+    clients_.resize(std::max(clients_.size(), clients));
+}
+
 void Matching::set(ClientIndex client, std::span<const EventRegistration> registrations) {
     // Before the old ones go, so that what stays is not made anew.
     std::vector<PatternId> patterns;

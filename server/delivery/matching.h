@@ -37,6 +37,9 @@ using ClientIndex = std::uint32_t;
 
 class Matching {
 public:
+    // Before the first set(): so many clients are about to come. Saves making tables larger time and again.
+    void reserve(std::size_t clients);
+
     // All that the client is registered for, instead of what it was before.
     void set(ClientIndex client, std::span<const EventRegistration> registrations);
     // Nothing happens if it is not registered. Its number may then be given to another client.

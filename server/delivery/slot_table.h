@@ -29,6 +29,15 @@ public:
         return noSlot;
     }
 
+    // Room for so many, so that adding them does not make the table larger. Only while it is empty.
+    void reserve(std::size_t count) {
+        if (used_ > 0) return;
+        std::size_t cells = fewest;
+        while (cells * 3 < count * 4)
+            cells *= 2;
+        cells_.assign(cells, noSlot);
+    }
+
     // `hashOf(number)` must say `hash` for this one, and for every other one what it was added with.
     template <typename HashOf>
     void add(std::uint32_t number, std::size_t hash, const HashOf& hashOf) {

@@ -33,7 +33,8 @@ protected:
         drop(id);
         const std::string name = names[chance(names.size())];
         wanted_[id] = name;
-        if (const auto latest = latest_.find(name); latest != latest_.end()) expected_[id] = {latest->second};
+        if (const auto latest = latest_.find(name); latest != latest_.end())
+            expected_[id] = {owed_[id] = latest->second};
         world_.join(id, {name});
     }
     void removeSomebody() {
