@@ -133,7 +133,7 @@ TEST(Keys, AHeadTellsWhetherABatchOfAnEarlierTermCameInTime) {
 
 TEST(Keys, ANewerFormatIsForeignAndAnyOtherTextDamaged) {
     EXPECT_TRUE(checkFormat(formatText()));
-    EXPECT_EQ(formatText(), "crnpd registrations, format 1");
+    EXPECT_EQ(formatText(), "crnpd registrations, format 2");
     EXPECT_EQ(checkFormat("crnpd registrations, format 2").error().code, ErrorCode::foreign);
     for (const auto* text : {"", "crnpd registrations, format ", "crnpd registrations, format 0",
                              "crnpd registrations, format 01", "crnpd registrations, format 1 ", "hello"})

@@ -63,7 +63,7 @@ TEST_F(SqliteStoreTest, CanBeReadWhileItIsOpen) {
     EXPECT_EQ(ask("SELECT group_concat(ip || ':' || port) FROM clients"), "192.0.2.2:1025");
     EXPECT_EQ(store.commit(2, Changes{removal(1)}).state, CommitState::committed);
     EXPECT_EQ(ask("SELECT removed_at FROM clients WHERE id=1"), "1700000000123");
-    EXPECT_THAT(ask("SELECT text FROM format WHERE line=1"), HasSubstr("version 1"));
+    EXPECT_THAT(ask("SELECT text FROM format WHERE line=1"), HasSubstr("version 2"));
 }
 
 TEST_F(SqliteStoreTest, CanBeBackedUpWhileItIsOpen) {
