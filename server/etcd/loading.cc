@@ -191,12 +191,12 @@ std::optional<Result<Loaded>> Loading::fromRows(const Head& head, Revision revis
     return loaded;
 }
 
-Result<void> Loading::readBelow(const std::string& prefix, Take take, Loaded& loaded) {
+Result<void> Loading::readBelow(const std::string& prefix, Take takePage, Loaded& loaded) {
     std::string after;
     for (bool hasMore = true; hasMore;) {
         const auto page = etcd_.read(prefix, after, loaded.headRevision, rowsPerPage, limits_.patience);
         if (!page) return page.error();
-        if (auto taken = (this->*take)(*page, loaded); !taken) return taken;
+        if (auto taken = (this->*takePage)(*page, loaded); !taken) return taken;
         hasMore = page->hasMore && !page->rows.empty();
         if (hasMore) after = page->rows.back().key;
     }
