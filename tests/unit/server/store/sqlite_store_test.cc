@@ -66,6 +66,23 @@ TEST_F(SqliteStoreTest, CanBeReadWhileItIsOpen) {
     EXPECT_THAT(ask("SELECT text FROM format WHERE line=1"), HasSubstr("version 2"));
 }
 
+TEST_F(SqliteStoreTest, IsUpgradedAsAWholeWhicheverOperationFails) {
+    bool hasFailed = true;
+    for (unsigned n = 1; hasFailed; ++n) {
+        SqliteStore upgrading({.path = folder.store(), .vfs = disk.name()});
+        sql(backToVersion1);
+        disk.fail(n, FaultyVfs::Fault::shortWrite);
+        const bool isLoaded = upgrading.load().has_value();
+        hasFailed = disk.hasFailed();
+        disk.heal();
+        EXPECT_TRUE(isLoaded || hasFailed);
+        const auto snapshot = upgrading.load();
+        ASSERT_TRUE(snapshot) << n << ": " << snapshot.error().text;
+        EXPECT_EQ(snapshot->clients, std::vector{client(1)}) << n;
+        EXPECT_EQ(ask("PRAGMA user_version"), "2");
+    }
+}
+
 TEST_F(SqliteStoreTest, CanBeBackedUpWhileItIsOpen) {
     const auto copy = folder / "copy.db";
     sql(("VACUUM INTO '" + copy + "'").c_str());
