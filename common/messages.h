@@ -142,6 +142,13 @@ inline constexpr Message<Count> fillingCleared{
     {"ROWS"},
     "The server that ran crnpctl restore stopped before its end. The store is empty; run it again."};
 
+inline constexpr Message<std::string_view> postUnreadable{
+    "CRNPD-DLV-041",
+    level::warn,
+    "{} is no event that a standby has posted; it was deleted",
+    {"KEY"},
+    "Another program wrote it, or a crnpd of another version. Whoever posted it was not told a number."};
+
 inline constexpr Message<Count, Count> copyDiffers{
     "CRNPD-STO-011",
     level::warn,
@@ -527,6 +534,7 @@ inline auto all() {
         describe(waitingForLock),
         describe(fillingCleared),
         describe(copyDiffers),
+        describe(postUnreadable),
         describe(commitUnknown),
         describe(commitRefused),
         describe(outcomeNotFound),

@@ -97,10 +97,10 @@ using Change = std::variant<ClientRecord, RemovalRecord, ForgottenRecord>;
 
 // What one commit changes besides rows of clients.
 struct EventChanges {
-    std::vector<EventRecord> published;  // ascending
-    std::vector<Sequence> released;      // events that nobody needs any more; one that has gone is no error
-    std::optional<MarkRecord> mark;
-    std::vector<PostedAnswer> answered;
+    std::vector<EventRecord> published{};  // ascending
+    std::vector<Sequence> released{};      // events that nobody needs any more; one that has gone is no error
+    std::optional<MarkRecord> mark{};
+    std::vector<PostedAnswer> answered{};
 
     // Operations that it takes of a store, for its batchLimit().
     [[nodiscard]] std::size_t size() const noexcept {

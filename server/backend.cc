@@ -12,12 +12,15 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "common/event_codec.h"
 #include "common/messages.h"
 #include "server/etcd/etcd_election.h"
 #include "server/etcd/etcd_store.h"
 #include "server/etcd/follower.h"
 #include "server/etcd/grpc_client.h"
 #include "server/etcd/lease_file.h"
+#include "server/etcd/posted.h"
+#include "server/etcd/posting.h"
 #include "server/store/file_lock.h"
 #include "server/store/sqlite_store.h"
 
@@ -99,8 +102,34 @@ public:
         return Copy{status.isComplete, status.clients, status.batch, status.trouble};
     }
     const std::string& name() const noexcept override { return name_; }
+    std::shared_ptr<source::Publisher> poster() override {
+        return std::make_shared<StandbysPublisher>(*client_, clock_, etcd::Keys(settings_.prefix));
+    }
+    std::unique_ptr<Posts> watchPosts(store::Term term, OnPost onPost) override {
+        return std::make_unique<EtcdPosts>(*client_, etcd::Keys(settings_.prefix), term, std::move(onPost));
+    }
 
 private:
+    class StandbysPublisher final : public source::Publisher {
+    public:
+        StandbysPublisher(etcd::KeyValue& etcd, const Clock& clock, etcd::Keys keys)
+            : posting_(etcd, clock, std::move(keys), {}) {}
+        Result<Sequence> publish(Event event) override { return posting_.post(encodeEvent(event)); }
+
+    private:
+        etcd::Posting posting_;
+    };
+
+    class EtcdPosts final : public Posts {
+    public:
+        EtcdPosts(etcd::GrpcClient& etcd, etcd::Keys keys, store::Term term, OnPost onPost)
+            : posted_(etcd, etcd, std::move(keys), term, std::move(onPost), {}) {}
+        void refuse(const std::string& post) noexcept override { posted_.refuse(post); }
+
+    private:
+        etcd::Posted posted_;
+    };
+
     // The copy was given to it; when its term is over a new one is begun.
     class LeadersStore final : public etcd::EtcdStore {
     public:

@@ -15,12 +15,23 @@
 #include <optional>
 #include <string>
 
+#include "common/message.h"
 #include "common/result.h"
 #include "server/config/settings.h"
+#include "server/source/publisher.h"
 #include "server/store/election.h"
 #include "server/store/registration_store.h"
 
 namespace crnpd {
+
+// Events that standbys have posted, as long as this lives. One that was committed is answered by that commit
+// (PostedAnswer).
+class Posts {
+public:
+    virtual ~Posts() = default;
+    // It was not published and will not be. Any thread.
+    virtual void refuse(const std::string& post) noexcept = 0;
+};
 
 class Backend {
 public:
@@ -49,6 +60,12 @@ public:
     [[nodiscard]] virtual std::chrono::milliseconds commitLimit() const noexcept = 0;
     // Nothing where a standby keeps none.
     [[nodiscard]] virtual std::optional<Copy> copy() const { return std::nullopt; }
+    // Publishes by way of the server that leads; null where a standby has no way to it.
+    [[nodiscard]] virtual std::shared_ptr<source::Publisher> poster() { return nullptr; }
+    // What standbys publish by way of this server, which leads `term` and has loaded its store: each event
+    // once a term, on another thread. Null where there is none. Goes before the term's store does.
+    using OnPost = std::function<void(const std::string& post, std::shared_ptr<const Event> event)>;
+    [[nodiscard]] virtual std::unique_ptr<Posts> watchPosts(store::Term, OnPost) { return nullptr; }
     // For messages: "/var/lib/crnpd/registrations.db", "etcd, /crnpd".
     [[nodiscard]] virtual const std::string& name() const noexcept = 0;
 };

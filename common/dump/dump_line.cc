@@ -70,6 +70,16 @@ bool hasRepetition(const std::vector<EventRegistration>& events) {
     return false;
 }
 
+// The server's address that the client spoke to. Dumps of older servers have none; nor does a host that has
+// not the interface of a link-local one.
+Result<IpAddress> viaIn(const json& row) {
+    if (!row.contains("via")) return IpAddress{};
+    auto via = IpAddress::parse(textIn(row, "via"));
+    if (!via && via.error().code == ErrorCode::notFound) return IpAddress{};
+    if (!via) return damaged("its \"via\" is no IP address");
+    return via;
+}
+
 Result<Change> clientIn(const json& row, RecordId id) {
     const auto address = addressIn(row, "client", id);
     if (!address) return address.error();
@@ -77,7 +87,10 @@ Result<Change> clientIn(const json& row, RecordId id) {
     const auto events = found == row.end() ? std::nullopt : eventsIn(*found);
     if (!events) return damaged("its \"events\" are no list of event registrations");
     if (hasRepetition(*events)) return damaged("one of its \"events\" is there twice");
-    return Change(ClientRecord{id, *address, encodeRegistrations(*events)});
+    const auto via = viaIn(row);
+    if (!via) return via.error();
+    return Change(ClientRecord{
+        .id = id, .client = *address, .registrations = encodeRegistrations(*events), .via = *via});
 }
 
 Result<Change> removalIn(const json& row, RecordId id) {
@@ -122,9 +135,10 @@ Result<std::string> clientLine(const ClientRecord& client) {
     const auto events = decodeRegistrations(client.registrations);
     if (!events) return events.error();
     try {
-        return nlohmann::ordered_json{
-            {"client", client.client.text()}, {"id", client.id}, {"events", eventsJson(*events)}}
-            .dump();
+        nlohmann::ordered_json line{{"client", client.client.text()}, {"id", client.id}};
+        if (client.via != IpAddress{}) line["via"] = client.via.text();
+        line["events"] = eventsJson(*events);
+        return line.dump();
     } catch (const json::exception&) {
         return damaged("client " + client.client.text() + " has text that is not UTF-8");
     }

@@ -2,10 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/etcd/etcd_store.h"
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
 #include <fmt/format.h>
+
+#include "server/store/numbers.h"
 
 namespace crnpd::etcd {
 namespace {
@@ -70,12 +73,13 @@ std::optional<CommitOutcome> EtcdStore::refusal(BatchId batch) const {
 }
 
 CommitOutcome EtcdStore::carryOut(BatchId batch, std::span<const Change> changes,
-                                  const EventChanges& /*events*/) noexcept {
+                                  const EventChanges& events) noexcept {
     try {
         if (auto refused = refusal(batch)) return *refused;
         auto head = head_;
         head.batch = batch;
-        last_ = stepTo(std::move(head), rows_, changes);
+        head.last = std::max(head.last, store::greatestNumber(changes, events));
+        last_ = stepTo(std::move(head), rows_, changes, events);
     } catch (const std::bad_alloc&) {
         return CommitOutcome::notCommitted(outOfMemory);
     }
@@ -114,9 +118,10 @@ CommitOutcome EtcdStore::close(const CommitOutcome& outcome) noexcept {
 }
 
 // The step from where we are to `head`.
-EtcdStore::Step EtcdStore::stepTo(Head head, RowSums& rows, std::span<const Change> changes) const {
+EtcdStore::Step EtcdStore::stepTo(Head head, RowSums& rows, std::span<const Change> changes,
+                                  const EventChanges& events) const {
     Step step;
-    step.staged = rows.stage(changes);
+    step.staged = rows.stage(changes, events);
     try {
         head.sum = step.staged.sum;
         step.head = std::move(head);
@@ -136,6 +141,7 @@ void EtcdStore::moveTo(const Head& head, Revision revision) noexcept {
     head_.batch = head.batch;
     head_.sum = head.sum;
     head_.isFilling = head.isFilling;
+    head_.last = head.last;
     headRevision_ = revision;
 }
 

@@ -50,7 +50,8 @@ public:
     [[nodiscard]] Result<Snapshot> load() noexcept override;
     // 128 operations are the most etcd takes in a transaction, and the head is one.
     [[nodiscard]] std::size_t batchLimit() const noexcept override { return 127; }
-    // 1.5 MiB are. The rest is for 128 keys and their framing, about 130 bytes each and the prefix.
+    // 1.5 MiB are. The rest is for 128 keys and their framing, about 130 bytes each and the prefix,
+    // and for a mark with some thousand laggards.
     [[nodiscard]] std::size_t bytesLimit() const noexcept override { return 1'280UL * 1024; }
     [[nodiscard]] bool isShared() const noexcept override { return true; }
     [[nodiscard]] store::CommitOutcome outcomeOf(BatchId batch,
@@ -72,7 +73,8 @@ private:
     };
 
     [[nodiscard]] std::optional<store::CommitOutcome> refusal(BatchId batch) const;
-    [[nodiscard]] Step stepTo(Head head, RowSums& rows, std::span<const Change> changes) const;
+    [[nodiscard]] Step stepTo(Head head, RowSums& rows, std::span<const Change> changes,
+                              const EventChanges& events = {}) const;
     [[nodiscard]] store::CommitOutcome attempt(Step& step) noexcept;
     [[nodiscard]] store::CommitOutcome judge(const Step& step, const TransactionAnswer& answer);
     [[nodiscard]] store::CommitOutcome settle(Step& step, std::chrono::milliseconds limit);

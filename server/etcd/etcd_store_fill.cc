@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "server/etcd/etcd_store.h"
+#include "server/store/numbers.h"
 
 namespace crnpd::etcd {
 namespace {
@@ -61,6 +62,7 @@ CommitOutcome EtcdStore::fillInSteps(BatchId batch, std::span<const Change> chan
     auto rows = rows_;
     auto head = head_;
     head.isFilling = true;
+    head.last = std::max(head.last, store::greatestNumber(changes, {}));
     std::span<const Change> part;  // of the first step: none, the mark must be there before any row changes
     while (true) {
         const bool isLast = !part.empty() && changes.empty();
@@ -94,7 +96,8 @@ CommitOutcome EtcdStore::undo(std::chrono::milliseconds limit) {
 std::optional<CommitOutcome> EtcdStore::clear() {
     auto head = head_;
     head.isFilling = false;
-    head.sum = {};
+    auto events = rows_.ofEvents();
+    head.sum = events.sum();
     const auto answer =
         etcd_.transact({{{Condition::Of::created, keys_.leader(), static_cast<Revision>(term_)},
                          {Condition::Of::modified, keys_.head(), headRevision_}},
@@ -103,7 +106,7 @@ std::optional<CommitOutcome> EtcdStore::clear() {
     if (!answer) return std::nullopt;
     if (answer->succeeded) {
         moveTo(head, answer->revision);
-        rows_ = RowSums(keys_);
+        rows_ = std::move(events);
         isReady_ = true;
         return CommitOutcome::notCommitted(*std::exchange(failed_, std::nullopt));
     }

@@ -15,13 +15,14 @@
 #include <net/if.h>
 #include <xxhash.h>
 
+#include "common/event_codec.h"
 #include "common/registration_codec.h"
 
 namespace crnpd::etcd {
 namespace {
 
 constexpr std::string_view formatBegin = "crnpd registrations, format ";
-constexpr std::uint64_t formatVersion = 1;
+constexpr std::uint64_t formatVersion = 2;
 
 Error damaged(std::string text) {
     return {ErrorCode::damaged, std::move(text)};
@@ -118,6 +119,18 @@ std::optional<CallbackAddress> readAddress(std::string_view text, RecordId id) {
     return CallbackAddress{*ip, port};
 }
 
+// "via 192.0.2.7 joined 5 added 8 ". An interface that this node does not have takes the address with it.
+bool readDelivery(Parts& parts, ClientRecord& client) {
+    parts.literal("via ");
+    const auto ip = parts.rest().substr(0, parts.rest().find(' '));
+    const auto via = readIp(ip, client.id);
+    if (!via || !parts.literal(ip)) return false;
+    constexpr std::uint32_t beyondInterfaces = 0x80000000U;
+    if (via->scope() < beyondInterfaces) client.via = *via;
+    return parts.literal(" joined ") && parts.number(client.joined) && parts.literal(" added ") &&
+           parts.number(client.added) && parts.literal(" ");
+}
+
 // Terms ascend, and batches do not go back.
 bool inOrder(const Head& head) {
     Reign last;
@@ -137,6 +150,10 @@ std::string Keys::client(const CallbackAddress& address) const {
 
 std::string Keys::clientByNumber(const CallbackAddress& address) const {
     return fmt::format("{}{}/{}", clients(), address.ip.text(), address.port);
+}
+
+std::string Keys::event(Sequence sequence) const {
+    return fmt::format("{}{:020}", events(), sequence);
 }
 
 void Sum::add(std::uint64_t digest) noexcept {
@@ -177,8 +194,10 @@ std::optional<bool> holds(const Head& head, store::Term term, BatchId batch) {
 }
 
 std::string encodeHead(const Head& head) {
-    auto text = fmt::format("term {} batch {} rows {} digests {:016x} after {}", head.term, head.batch,
-                            head.sum.rows, head.sum.digests, head.after);
+    auto text = fmt::format("term {} batch {} rows {} digests {:016x}", head.term, head.batch, head.sum.rows,
+                            head.sum.digests);
+    if (head.last > 0) fmt::format_to(std::back_inserter(text), " last {}", head.last);
+    fmt::format_to(std::back_inserter(text), " after {}", head.after);
     for (const auto& reign : head.earlier)
         fmt::format_to(std::back_inserter(text), ", term {} after {}", reign.term, reign.after);
     if (head.isFilling) text += ", filling";
@@ -190,15 +209,18 @@ Result<Head> decodeHead(std::string_view text) {
     Parts parts(text);
     parts.literal("term ") && parts.number(head.term) && parts.literal(" batch ") &&
         parts.number(head.batch) && parts.literal(" rows ") && parts.number(head.sum.rows) &&
-        parts.literal(" digests ") && parts.hex(head.sum.digests) && parts.literal(" after ") &&
-        parts.number(head.after);
+        parts.literal(" digests ") && parts.hex(head.sum.digests);
+    const bool hasLast = parts.fits() && parts.rest().starts_with(" last ");
+    if (hasLast) parts.literal(" last ") && parts.number(head.last);
+    parts.literal(" after ") && parts.number(head.after);
     while (parts.fits() && parts.rest().starts_with(", term ")) {
         auto& reign = head.earlier.emplace_back();
         parts.literal(", term ") && parts.number(reign.term) && parts.literal(" after ") &&
             parts.number(reign.after);
     }
     if (parts.fits() && !parts.atEnd()) head.isFilling = parts.literal(", filling");
-    if (!parts.atEnd() || !inOrder(head)) return damaged("it is none that crnpd wrote: " + std::string(text));
+    if (!parts.atEnd() || hasLast != (head.last > 0) || !inOrder(head))
+        return damaged("it is none that crnpd wrote: " + std::string(text));
     return head;
 }
 
@@ -212,7 +234,7 @@ Result<void> checkFormat(std::string_view text) {
     if (!parts.literal(formatBegin) || !parts.number(version) || !parts.atEnd() || version == 0) {
         return damaged("the text there is none that crnpd wrote: " + std::string(text));
     }
-    if (version == formatVersion) return {};
+    if (version <= formatVersion) return {};
     return Error{
         ErrorCode::foreign,
         fmt::format("the registrations have format {}, this server knows format {}: use a newer crnpd",
@@ -221,7 +243,11 @@ Result<void> checkFormat(std::string_view text) {
 
 std::string encodeRow(const Change& change) {
     if (const auto* client = std::get_if<ClientRecord>(&change)) {
-        return fmt::format("registered {} {}", client->id, client->registrations);
+        const bool isPlain = client->via == IpAddress{} && client->joined == 0 && client->added == 0;
+        return isPlain
+                   ? fmt::format("registered {} {}", client->id, client->registrations)
+                   : fmt::format("registered {} via {} joined {} added {} {}", client->id,
+                                 textOf(client->via), client->joined, client->added, client->registrations);
     }
     assert(std::holds_alternative<RemovalRecord>(change));
     const auto& removal = std::get<RemovalRecord>(change);
@@ -244,12 +270,28 @@ Result<Change> decodeRow(const Keys& keys, std::string_view key, std::string_vie
         key.starts_with(below) ? readAddress(key.substr(below.size()), id) : std::optional<CallbackAddress>{};
     if (!address) return wrong("its key names no client");
     if (isClient) {
+        ClientRecord client{.id = id, .client = *address, .registrations = {}};
+        if (parts.rest().starts_with("via ") && !readDelivery(parts, client))
+            return wrong("it does not say where its client spoke to, and when");
         if (!isRegistrationRecord(parts.rest())) return wrong("it holds no record of registrations");
-        return Change{ClientRecord{id, *address, std::string(parts.rest())}};
+        client.registrations = parts.rest();
+        return Change{std::move(client)};
     }
     std::int64_t at = 0;
     if (!parts.number(at) || !parts.atEnd()) return wrong("it holds no time of removal");
     return Change{RemovalRecord{id, *address, WallTime(std::chrono::milliseconds(at))}};
+}
+
+Result<EventRecord> decodeEventRow(const Keys& keys, std::string_view key, std::string_view value) {
+    constexpr std::size_t digits = 20;
+    const auto below = keys.events();
+    const auto text = key.starts_with(below) ? key.substr(below.size()) : std::string_view{};
+    Sequence sequence = 0;
+    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), sequence);
+    if (text.size() != digits || error != std::errc{} || stop != text.data() + text.size() || sequence == 0)
+        return damaged(fmt::format("the row {} is damaged: its key names no event", key));
+    if (!decodeEvent(value)) return damaged(fmt::format("the row {} is damaged: it holds no event", key));
+    return EventRecord{sequence, std::string(value)};
 }
 
 std::string encodeLeader(const Leader& leader) {

@@ -3,10 +3,17 @@
 
 // What is kept under which key (docs/store-format.md, "In etcd"), and how a value reads.
 //
-//     <prefix>/format                    "crnpd registrations, format 1"
+//     <prefix>/format                    "crnpd registrations, format 2"
 //     <prefix>/leader                    who leads, under its lease; the revision of its creation is the term
-//     <prefix>/head                      the last batch: its number, who wrote it, and the sum of all rows
-//     <prefix>/client/<ip>/<port>        a client or the memory of its removal
+//     <prefix>/head                      the last batch: its number, who wrote it, the sum of all rows, the
+//     last number <prefix>/client/<ip>/<port>        a client or the memory of its removal
+//     <prefix>/event/<number>            an event that somebody may still need; 20 digits, so that they sort
+//     <prefix>/mark                      how far the delivery is
+//     <prefix>/posted/<id>               an event from a standby, on its way (posting.h); not part of the sum
+//
+// A client's row, an event's, the mark's and the head read in format 2 as they did in format 1, with more in
+// them only where there is more to say: so a prefix of format 1 is one of format 2 once <prefix>/format says
+// so, whatever rows it has.
 //
 // Threads    Free functions and values.
 // Errors     damaged: the text cannot be one that we wrote. foreign: a newer format.
@@ -35,6 +42,12 @@ public:
     [[nodiscard]] std::string head() const { return prefix_ + "/head"; }
     // Everything that begins with it is a client's row.
     [[nodiscard]] std::string clients() const { return prefix_ + "/client/"; }
+    // Everything that begins with it is an event's row.
+    [[nodiscard]] std::string events() const { return prefix_ + "/event/"; }
+    [[nodiscard]] std::string event(Sequence sequence) const;
+    [[nodiscard]] std::string mark() const { return prefix_ + "/mark"; }
+    [[nodiscard]] std::string posts() const { return prefix_ + "/posted/"; }
+    [[nodiscard]] std::string post(const std::string& id) const { return posts() + id; }
     // The interface of a link-local address is written by its name, because its number means nothing on
     // another node.
     [[nodiscard]] std::string client(const CallbackAddress& address) const;
@@ -83,6 +96,7 @@ struct Head {
     // So a server that was cut off can tell, whoever leads by then, whether its last batch came in time.
     BatchId after = 0;
     std::vector<Reign> earlier;
+    Sequence last = 0;  // the greatest number that any committed change ever had
 
     friend bool operator==(const Head&, const Head&) = default;
 };
@@ -104,6 +118,10 @@ struct Head {
 // not have keeps a scope that no interface has, made of its id: keys.client() does not lead back to its row.
 [[nodiscard]] std::string encodeRow(const Change& change);
 [[nodiscard]] Result<Change> decodeRow(const Keys& keys, std::string_view key, std::string_view value);
+
+// An event's row. `key` must be below keys.events().
+[[nodiscard]] Result<EventRecord> decodeEventRow(const Keys& keys, std::string_view key,
+                                                 std::string_view value);
 
 // Who leads, for people and for whoever may revoke its lease.
 struct Leader {

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "common/mark_codec.h"
 #include "common/messages.h"
 
 namespace crnpd::etcd {
@@ -88,7 +89,7 @@ Result<Loading::Seen> Loading::look() {
 
 // What we put in the place of the head that was seen.
 Result<Head> Loading::next(const Seen& seen) const {
-    if (!seen.format && !seen.head) return Head{term_, 0, {}, false, 0, {}};
+    if (!seen.format && !seen.head) return Head{.term = term_, .sum = {}, .earlier = {}};
     if (!seen.format || !seen.head)
         return damaged((seen.format ? keys_.head() : keys_.format()) + " is missing");
     if (const auto format = checkFormat(seen.format->value); !format)
@@ -108,10 +109,10 @@ Transaction Loading::fence(const Seen& seen, const Head& next) const {
     Transaction transaction;
     transaction.conditions = {{Condition::Of::created, keys_.leader(), static_cast<Revision>(term_)},
                               {Condition::Of::modified, keys_.head(), seen.head ? seen.head->modified : 0}};
-    if (!seen.format) {
-        transaction.conditions.push_back({Condition::Of::created, keys_.format(), 0});
+    if (!seen.format) transaction.conditions.push_back({Condition::Of::created, keys_.format(), 0});
+    // From here on no server of an older format reads or writes.
+    if (!seen.format || seen.format->value != formatText())
         transaction.then.emplace_back(Put{keys_.format(), formatText()});
-    }
     transaction.then.emplace_back(Put{keys_.head(), encodeHead(next)});
     transaction.otherwise = {Get{keys_.leader()}, Get{keys_.format()}, Get{keys_.head()}};
     return transaction;
@@ -123,11 +124,16 @@ std::optional<Result<Loaded>> Loading::loadAt(Head head, Revision revision) {
     return fromRows(head, revision);
 }
 
-// The restore that was not finished has put rows that nobody was promised.
+// The restore that was not finished has put rows of clients that nobody was promised. Events stay.
 std::optional<Result<Loaded>> Loading::clear(Head head, Revision revision) {
     const auto rows = head.sum.rows;
     head.isFilling = false;
-    head.sum = {};
+    Loaded loaded{head, revision, {}, RowSums(keys_)};
+    auto read = readBelow(keys_.events(), &Loading::takeEvents, loaded);
+    if (read) read = readBelow(keys_.mark(), &Loading::takeMark, loaded);
+    if (!read && read.error().code == ErrorCode::notFound) return std::nullopt;
+    if (!read) return read.error();
+    head.sum = loaded.rows.sum();
     const Transaction transaction{{{Condition::Of::created, keys_.leader(), static_cast<Revision>(term_)},
                                    {Condition::Of::modified, keys_.head(), revision}},
                                   {Delete{keys_.clients(), true}, Put{keys_.head(), encodeHead(head)}},
@@ -136,8 +142,10 @@ std::optional<Result<Loaded>> Loading::clear(Head head, Revision revision) {
     if (!answer) return answer.error();
     if (!answer->succeeded) return std::nullopt;
     log(msg::fillingCleared, rows);
-    Loaded loaded{head, answer->revision, {}, RowSums(keys_)};
+    loaded.head = head;
+    loaded.headRevision = answer->revision;
     loaded.snapshot.head = head.batch;
+    loaded.snapshot.last = head.last;
     return loaded;
 }
 
@@ -147,12 +155,16 @@ std::optional<Loaded> Loading::fromCopy(const Head& head, Revision revision) {
     if (!copy) return std::nullopt;
     Loaded loaded{head, revision, std::move(*copy), RowSums(keys_)};
     loaded.snapshot.head = head.batch;
+    loaded.snapshot.last = head.last;
     bool unique = true;
     const auto add = [&](const Change& row) {
         unique = loaded.rows.add(row, keys_.client(clientOf(row)), encodeRow(row)) && unique;
     };
     std::ranges::for_each(loaded.snapshot.clients, add);
     std::ranges::for_each(loaded.snapshot.removals, add);
+    for (const auto& event : loaded.snapshot.events)
+        loaded.rows.add(event);
+    if (loaded.snapshot.mark != MarkRecord{}) loaded.rows.add(loaded.snapshot.mark);
     if (unique && loaded.rows.sum() == head.sum) {
         sortById(loaded.snapshot);
         return loaded;
@@ -164,15 +176,12 @@ std::optional<Loaded> Loading::fromCopy(const Head& head, Revision revision) {
 std::optional<Result<Loaded>> Loading::fromRows(const Head& head, Revision revision) {
     Loaded loaded{head, revision, {}, RowSums(keys_)};
     loaded.snapshot.head = head.batch;
-    std::string after;
-    for (bool hasMore = true; hasMore;) {
-        const auto page = etcd_.read(keys_.clients(), after, revision, rowsPerPage, limits_.patience);
-        if (!page && page.error().code == ErrorCode::notFound) return std::nullopt;
-        if (!page) return page.error();
-        if (const auto taken = take(*page, loaded); !taken) return taken.error();
-        hasMore = page->hasMore && !page->rows.empty();
-        if (hasMore) after = page->rows.back().key;
-    }
+    loaded.snapshot.last = head.last;
+    auto read = readBelow(keys_.clients(), &Loading::take, loaded);
+    if (read) read = readBelow(keys_.events(), &Loading::takeEvents, loaded);
+    if (read) read = readBelow(keys_.mark(), &Loading::takeMark, loaded);
+    if (!read && read.error().code == ErrorCode::notFound) return std::nullopt;
+    if (!read) return read.error();
     const auto& sum = loaded.rows.sum();
     if (sum != head.sum) {
         return damaged(fmt::format("{} says {} rows with the sum {:016x}, there are {} with the sum {:016x}",
@@ -180,6 +189,39 @@ std::optional<Result<Loaded>> Loading::fromRows(const Head& head, Revision revis
     }
     sortById(loaded.snapshot);
     return loaded;
+}
+
+Result<void> Loading::readBelow(const std::string& prefix, Take takePage, Loaded& loaded) {
+    std::string after;
+    for (bool hasMore = true; hasMore;) {
+        const auto page = etcd_.read(prefix, after, loaded.headRevision, rowsPerPage, limits_.patience);
+        if (!page) return page.error();
+        if (auto taken = (this->*takePage)(*page, loaded); !taken) return taken;
+        hasMore = page->hasMore && !page->rows.empty();
+        if (hasMore) after = page->rows.back().key;
+    }
+    return {};
+}
+
+Result<void> Loading::takeEvents(const Page& page, Loaded& loaded) const {
+    for (const auto& row : page.rows) {
+        auto event = decodeEventRow(keys_, row.key, row.value);
+        if (!event) return damaged(event.error().text);
+        loaded.rows.add(*event);
+        loaded.snapshot.events.push_back(std::move(*event));
+    }
+    return {};
+}
+
+Result<void> Loading::takeMark(const Page& page, Loaded& loaded) const {
+    for (const auto& row : page.rows) {
+        if (row.key != keys_.mark()) continue;
+        auto mark = decodeMark(row.value);
+        if (!mark) return damagedAt(row.key, mark.error());
+        loaded.rows.add(*mark);
+        loaded.snapshot.mark = std::move(*mark);
+    }
+    return {};
 }
 
 Result<void> Loading::take(const Page& page, Loaded& loaded) const {

@@ -59,6 +59,11 @@ private:
     [[nodiscard]] std::optional<Loaded> fromCopy(const Head& head, Revision revision);
     [[nodiscard]] std::optional<Result<Loaded>> fromRows(const Head& head, Revision revision);
     [[nodiscard]] Result<void> take(const Page& page, Loaded& loaded) const;
+    [[nodiscard]] Result<void> takeEvents(const Page& page, Loaded& loaded) const;
+    [[nodiscard]] Result<void> takeMark(const Page& page, Loaded& loaded) const;
+    using Take = Result<void> (Loading::*)(const Page&, Loaded&) const;
+    // All rows below `prefix`; notFound: the revision was compacted away.
+    [[nodiscard]] Result<void> readBelow(const std::string& prefix, Take take, Loaded& loaded);
 
     Attempts& etcd_;
     const Clock& clock_;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/mark_codec.h"
+
 namespace crnpd::etcd {
 
 Result<void> Mirror::put(const Row& row) {
@@ -16,6 +18,8 @@ Result<void> Mirror::put(const Row& row) {
         headRevision_ = row.modified;
         return {};
     }
+    if (row.key == keys_.mark()) return putMark(row);
+    if (row.key.starts_with(keys_.events())) return putEvent(row);
     if (!row.key.starts_with(keys_.clients())) return {};
     auto change = decodeRow(keys_, row.key, row.value);
     if (!change) return change.error();
@@ -27,7 +31,41 @@ Result<void> Mirror::put(const Row& row) {
     return {};
 }
 
+Result<void> Mirror::putEvent(const Row& row) {
+    auto event = decodeEventRow(keys_, row.key, row.value);
+    if (!event) return event.error();
+    eraseDelivery(row.key);
+    const auto digest = digestOf(row.key, row.value);
+    events_.emplace(row.key, HeldOf<EventRecord>{std::move(*event), digest});
+    sum_.add(digest);
+    return {};
+}
+
+Result<void> Mirror::putMark(const Row& row) {
+    auto mark = decodeMark(row.value);
+    if (!mark) return mark.error();
+    eraseDelivery(row.key);
+    mark_ = {std::move(*mark), digestOf(row.key, row.value)};
+    sum_.add(mark_->digest);
+    return {};
+}
+
+// False: it is neither an event's key nor the mark's.
+bool Mirror::eraseDelivery(const std::string& key) {
+    if (key == keys_.mark()) {
+        if (mark_) sum_.take(mark_->digest);
+        mark_.reset();
+        return true;
+    }
+    const auto found = events_.find(key);
+    if (found == events_.end()) return false;
+    sum_.take(found->second.digest);
+    events_.erase(found);
+    return true;
+}
+
 void Mirror::erase(const std::string& key) {
+    if (eraseDelivery(key)) return;
     if (key == keys_.head()) {
         head_.reset();
         headRevision_ = 0;
@@ -41,7 +79,7 @@ void Mirror::erase(const std::string& key) {
 }
 
 bool Mirror::isComplete() const {
-    if (!head_) return rows_.empty();
+    if (!head_) return rows() == 0;
     return head_->isFilling || head_->sum == sum_;
 }
 
@@ -57,6 +95,11 @@ Snapshot Mirror::snapshot() && {
             snapshot.removals.push_back(std::move(*removal));
         }
     }
+    snapshot.events.reserve(events_.size());
+    for (auto& [key, held] : events_)
+        snapshot.events.push_back(std::move(held.record));
+    if (mark_) snapshot.mark = std::move(mark_->record);
+    if (head_) snapshot.last = head_->last;
     std::ranges::sort(snapshot.clients, {}, &ClientRecord::id);
     std::ranges::sort(snapshot.removals, {}, &RemovalRecord::id);
     return snapshot;

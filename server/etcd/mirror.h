@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -39,7 +40,9 @@ public:
     // The last one that was committed.
     [[nodiscard]] BatchId batch() const noexcept { return head_ ? head_->batch : 0; }
 
-    [[nodiscard]] std::size_t rows() const noexcept { return rows_.size(); }
+    [[nodiscard]] std::size_t rows() const noexcept {
+        return rows_.size() + events_.size() + (mark_ ? 1 : 0);
+    }
     [[nodiscard]] std::size_t clients() const noexcept { return clients_; }
     // By id, as a store gives it.
     [[nodiscard]] Snapshot snapshot() &&;
@@ -47,7 +50,7 @@ public:
     // The same rows and the same head.
     friend bool operator==(const Mirror& a, const Mirror& b) {
         return a.headRevision_ == b.headRevision_ && a.head_ == b.head_ && a.sum_ == b.sum_ &&
-               a.rows_ == b.rows_;
+               a.rows_ == b.rows_ && a.events_ == b.events_ && a.mark_ == b.mark_;
     }
 
 private:
@@ -58,9 +61,24 @@ private:
         friend bool operator==(const Held&, const Held&) = default;
     };
 
+    // An event, or the mark.
+    template <typename Record>
+    struct HeldOf {
+        Record record;
+        std::uint64_t digest = 0;
+
+        friend bool operator==(const HeldOf&, const HeldOf&) = default;
+    };
+
+    [[nodiscard]] Result<void> putEvent(const Row& row);
+    [[nodiscard]] Result<void> putMark(const Row& row);
+    bool eraseDelivery(const std::string& key);
+
     Keys keys_;
     std::unordered_map<std::string, Held> rows_;
     std::size_t clients_ = 0;
+    std::map<std::string, HeldOf<EventRecord>> events_;  // in the order of their numbers
+    std::optional<HeldOf<MarkRecord>> mark_;
     Sum sum_;
     std::optional<Head> head_;
     Revision headRevision_ = 0;

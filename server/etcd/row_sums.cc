@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/etcd/row_sums.h"
 
+#include "common/mark_codec.h"
+#include "server/etcd/post.h"
+
 namespace crnpd::etcd {
 
 RecordId idOf(const Change& change) noexcept {
@@ -25,6 +28,28 @@ bool RowSums::add(const Change& row, const std::string& key, const std::string& 
     return true;
 }
 
+void RowSums::add(const EventRecord& event) {
+    const auto digest = digestOf(keys_.event(event.sequence), event.event);
+    events_.insert_or_assign(event.sequence, digest);
+    sum_.add(digest);
+}
+
+void RowSums::add(const MarkRecord& mark) {
+    mark_ = digestOf(keys_.mark(), encodeMark(mark));
+    sum_.add(*mark_);
+}
+
+RowSums RowSums::ofEvents() const {
+    RowSums rows(keys_, keyOf_);
+    rows.events_ = events_;
+    rows.mark_ = mark_;
+    for (const auto& [sequence, digest] : events_) {
+        if (digest) rows.sum_.add(*digest);
+    }
+    if (mark_) rows.sum_.add(*mark_);
+    return rows;
+}
+
 std::string RowSums::keyFor(const Change& change) const {
     if (const auto kept = kept_.find(idOf(change)); kept != kept_.end()) return kept->second;
     auto key = keyOf_(clientOf(change));
@@ -46,14 +71,15 @@ void RowSums::forget(RecordId id) noexcept {
     kept_.erase(kept);
 }
 
-RowSums::Staged RowSums::stage(std::span<const Change> changes) {
+RowSums::Staged RowSums::stage(std::span<const Change> changes, const EventChanges& events) {
     Staged staged;
     staged.sum = sum_;
     staged.digests.reserve(changes.size());
-    staged.operations.reserve(changes.size() + 1);  // the head joins them
+    staged.operations.reserve(changes.size() + events.size() + 1);  // the head joins them
     try {
         for (const auto& change : changes)
             stage(change, staged);
+        stage(events, staged);
     } catch (...) {
         drop(staged);
         throw;
@@ -79,6 +105,35 @@ void RowSums::stage(const Change& change, Staged& staged) {
     }
 }
 
+// What is not there needs no operation to go.
+void RowSums::stage(const EventChanges& events, Staged& staged) {
+    staged.events.reserve(events.published.size() + events.released.size());
+    for (const auto& [sequence, event] : events.published) {
+        auto key = keys_.event(sequence);
+        const auto digest = digestOf(key, event);
+        staged.events.emplace_back(sequence, digest);
+        events_.try_emplace(sequence);
+        staged.operations.emplace_back(Put{std::move(key), event});
+        staged.sum.add(digest);
+    }
+    for (const auto sequence : events.released) {
+        const auto known = events_.find(sequence);
+        if (known == events_.end() || !known->second) continue;
+        staged.events.emplace_back(sequence, std::nullopt);
+        staged.operations.emplace_back(Delete{keys_.event(sequence)});
+        staged.sum.take(*known->second);
+    }
+    if (events.mark) {
+        auto text = encodeMark(*events.mark);
+        staged.mark = digestOf(keys_.mark(), text);
+        if (mark_) staged.sum.take(*mark_);
+        staged.sum.add(*staged.mark);
+        staged.operations.emplace_back(Put{keys_.mark(), std::move(text)});
+    }
+    for (const auto& [post, sequence] : events.answered)
+        staged.operations.emplace_back(Put{keys_.post(post), encodeAnswer(sequence)});
+}
+
 void RowSums::adopt(const Staged& staged) noexcept {
     for (const auto& [id, digest] : staged.digests) {
         if (digest) {
@@ -87,6 +142,14 @@ void RowSums::adopt(const Staged& staged) noexcept {
             forget(id);
         }
     }
+    for (const auto& [sequence, digest] : staged.events) {
+        if (digest) {
+            events_.find(sequence)->second = digest;
+        } else {
+            events_.erase(sequence);
+        }
+    }
+    if (staged.mark) mark_ = staged.mark;
     sum_ = staged.sum;
 }
 
@@ -94,6 +157,10 @@ void RowSums::drop(const Staged& staged) noexcept {
     for (const auto& [id, digest] : staged.digests) {
         const auto found = digests_.find(id);
         if (found != digests_.end() && !found->second) forget(id);
+    }
+    for (const auto& [sequence, digest] : staged.events) {
+        const auto found = events_.find(sequence);
+        if (found != events_.end() && !found->second) events_.erase(found);
     }
 }
 

@@ -38,6 +38,8 @@ public:
         std::vector<Operation> operations;
         Sum sum;  // of all rows once they are there
         std::vector<std::pair<RecordId, std::optional<std::uint64_t>>> digests;
+        std::vector<std::pair<Sequence, std::optional<std::uint64_t>>> events;
+        std::optional<std::uint64_t> mark;
     };
 
     // The key of an address as of now.
@@ -48,10 +50,16 @@ public:
 
     // A row that is in the store. False: another one has that id.
     [[nodiscard]] bool add(const Change& row, const std::string& key, const std::string& value);
+    // An event that is in the store, and the mark; to be added once.
+    void add(const EventRecord& event);
+    void add(const MarkRecord& mark);
     [[nodiscard]] const Sum& sum() const noexcept { return sum_; }
 
+    // The same without clients and removals.
+    [[nodiscard]] RowSums ofEvents() const;
+
     // Nothing else may be staged before adopt() or drop().
-    [[nodiscard]] Staged stage(std::span<const Change> changes);
+    [[nodiscard]] Staged stage(std::span<const Change> changes, const EventChanges& events = {});
     void adopt(const Staged& staged) noexcept;
     void drop(const Staged& staged) noexcept;
 
@@ -61,12 +69,15 @@ private:
 
     [[nodiscard]] std::string keyFor(const Change& change) const;
     void stage(const Change& change, Staged& staged);
+    void stage(const EventChanges& events, Staged& staged);
     void keep(const Change& row, const std::string& key);
     void forget(RecordId id) noexcept;
 
     Keys keys_;
     KeyOf keyOf_;
     Digests digests_;
+    std::unordered_map<Sequence, std::optional<std::uint64_t>> events_;  // likewise
+    std::optional<std::uint64_t> mark_;
     // Of rows with an interface in their key. What the key would be now is of no matter to them.
     std::unordered_map<RecordId, std::string> kept_;
     std::unordered_set<std::string> keysKept_;

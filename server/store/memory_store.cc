@@ -2,7 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/store/memory_store.h"
 
+#include <algorithm>
 #include <variant>
+
+#include "server/store/numbers.h"
 
 namespace crnpd::store {
 namespace {
@@ -20,11 +23,15 @@ Result<Snapshot> MemoryStore::load() noexcept {
         if (const auto* client = std::get_if<ClientRecord>(&row)) snapshot.clients.push_back(*client);
         if (const auto* removal = std::get_if<RemovalRecord>(&row)) snapshot.removals.push_back(*removal);
     }
+    for (const auto& [sequence, event] : events_)
+        snapshot.events.push_back({sequence, event});
+    snapshot.mark = mark_;
+    snapshot.last = last_;
     return snapshot;
 }
 
 CommitOutcome MemoryStore::carryOut(BatchId batch, std::span<const Change> changes,
-                                    const EventChanges& /*events*/) noexcept {
+                                    const EventChanges& events) noexcept {
     if (batch != head_ + 1) {
         return CommitOutcome::notCommitted(
             {ErrorCode::foreign,
@@ -37,6 +44,12 @@ CommitOutcome MemoryStore::carryOut(BatchId batch, std::span<const Change> chang
             rows_.insert_or_assign(idOf(change), change);
         }
     }
+    for (const auto& [sequence, event] : events.published)
+        events_.insert_or_assign(sequence, event);
+    for (const auto sequence : events.released)
+        events_.erase(sequence);
+    if (events.mark) mark_ = *events.mark;
+    last_ = std::max(last_, greatestNumber(changes, events));
     head_ = batch;
     return CommitOutcome::committed();
 }

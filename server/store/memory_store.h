@@ -5,6 +5,7 @@
 #pragma once
 
 #include <map>
+#include <string>
 
 #include "server/store/registration_store.h"
 
@@ -21,6 +22,9 @@ public:
 private:
     BatchId head_ = 0;
     std::map<RecordId, Change> rows_;
+    std::map<Sequence, std::string> events_;
+    MarkRecord mark_;
+    Sequence last_ = 0;
 };
 
 }  // namespace crnpd::store

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "server/store/numbers.h"
 #include "server/store/store_file.h"
 #include "server/store/store_format.h"
 
@@ -56,8 +57,7 @@ Result<void> SqliteSession::checkFormat(const std::string& path) {
     if (!application) return application.error();
     const auto version = connection_.number("PRAGMA user_version");
     if (!version) return version.error();
-    if (auto known = checkMarks(path, *application, *version); !known) return known;
-    return upgradeFormat(connection_, *version);
+    return checkMarks(path, *application, *version);
 }
 
 // Locking mode stays NORMAL: an administrator may read and back up the file while the server runs. Our own
@@ -83,7 +83,6 @@ Result<void> SqliteSession::prepare() {
         {&begin_, "BEGIN IMMEDIATE"},
         {&commit_, "COMMIT"},
         {&rollback_, "ROLLBACK"},
-        {&advance_, "UPDATE head SET batch = ?1 WHERE batch = ?2"},
         {&fence_, "UPDATE head SET epoch = epoch + 1 WHERE batch = ?1"},
     };
     for (const auto& [statement, sql] : all) {
@@ -91,6 +90,13 @@ Result<void> SqliteSession::prepare() {
         if (!prepared) return prepared.error();
         *statement = std::move(*prepared);
     }
+    return {};
+}
+
+Result<void> SqliteSession::prepareWriting() {
+    auto advance = connection_.prepare("UPDATE head SET batch = ?1, last = max(last, ?3) WHERE batch = ?2");
+    if (!advance) return advance.error();
+    advance_ = std::move(*advance);
     auto rows = RowWriter::prepare(connection_);
     if (!rows) return rows.error();
     rows_.emplace(std::move(*rows));
@@ -98,7 +104,8 @@ Result<void> SqliteSession::prepare() {
 }
 
 // The fence at the end is what lets us believe that a batch which is not here never will be: its frames may
-// still lie behind the end of the WAL, left by a process whose fsync failed.
+// still lie behind the end of the WAL, left by a process whose fsync failed. A file of an older version is
+// upgraded in the same transaction: after any fault it is whole, of one version or the other.
 Result<Snapshot> SqliteSession::load() {
     const std::string doing = "load it";
     std::optional<Snapshot> snapshot;
@@ -116,22 +123,28 @@ Result<Snapshot> SqliteSession::load() {
 
 Result<Snapshot> SqliteSession::readInTransaction() {
     if (auto durable = rewriteWal(connection_, walBefore_); !durable) return durable.error();
+    if (auto upgraded = upgradeFormat(connection_); !upgraded) return upgraded.error();
+    if (auto prepared = prepareWriting(); !prepared) return prepared.error();
     auto snapshot = readSnapshot(connection_);
     if (snapshot || snapshot.error().text.starts_with(connection_.path())) return snapshot;
     return Error{snapshot.error().code, connection_.path() + ": " + snapshot.error().text};
 }
 
-SqliteSession::Attempt SqliteSession::write(BatchId batch, std::span<const Change> changes) {
+SqliteSession::Attempt SqliteSession::write(BatchId batch, std::span<const Change> changes,
+                                            const EventChanges& events) {
     const std::string doing = "commit batch " + std::to_string(batch);
     return transact(doing, [&]() -> Attempt {
         advance_.bind(1, static_cast<std::int64_t>(batch));
         advance_.bind(2, static_cast<std::int64_t>(batch) - 1);
+        advance_.bind(3, static_cast<std::int64_t>(greatestNumber(changes, events)));
         if (auto moved = moveHead(advance_, doing); moved.written != Written::durably) return moved;
         for (const Change& change : changes) {
             if (const int code = rows_->write(change); code != SQLITE_OK) {
                 return {Written::not_, connection_.error(code, doing)};
             }
         }
+        if (const int code = rows_->write(events); code != SQLITE_OK)
+            return {Written::not_, connection_.error(code, doing)};
         return {};
     });
 }

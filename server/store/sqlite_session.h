@@ -54,7 +54,7 @@ public:
     // first.
     [[nodiscard]] Result<Snapshot> load();
 
-    [[nodiscard]] Attempt write(BatchId batch, std::span<const Change> changes);
+    [[nodiscard]] Attempt write(BatchId batch, std::span<const Change> changes, const EventChanges& events);
     [[nodiscard]] Attempt fence(BatchId head);
 
 private:
@@ -65,6 +65,8 @@ private:
     [[nodiscard]] Result<void> checkFormat(const std::string& path);
     [[nodiscard]] Result<Snapshot> readInTransaction();
     [[nodiscard]] Result<void> prepare();
+    // What needs the tables of this version.
+    [[nodiscard]] Result<void> prepareWriting();
     template <typename Body>
     [[nodiscard]] Attempt transact(const std::string& doing, Body&& body);
     [[nodiscard]] Attempt commit(const std::string& doing);

@@ -64,22 +64,23 @@ Result<Snapshot> SqliteStore::openAndLoad() {
 }
 
 CommitOutcome SqliteStore::carryOut(BatchId batch, std::span<const Change> changes,
-                                    const EventChanges& /*events*/) noexcept {
+                                    const EventChanges& events) noexcept {
     try {
         if (!refusal_.empty()) return CommitOutcome::notCommitted({ErrorCode::io, refusal_});
         if (unresolved_) {
             return CommitOutcome::notCommitted(
                 {ErrorCode::io, "the outcome of the batch before is still unknown"});
         }
-        return commitToSession(batch, changes);
+        return commitToSession(batch, changes, events);
     } catch (const std::exception&) {
         // Nothing throws once COMMIT was issued but the making of an error text.
-        return leaveUnresolved(batch, changes, outOfMemory());
+        return leaveUnresolved(batch, changes, events, outOfMemory());
     }
 }
 
-CommitOutcome SqliteStore::commitToSession(BatchId batch, std::span<const Change> changes) {
-    auto attempt = session_->write(batch, changes);
+CommitOutcome SqliteStore::commitToSession(BatchId batch, std::span<const Change> changes,
+                                           const EventChanges& events) {
+    auto attempt = session_->write(batch, changes, events);
     switch (attempt.written) {
         case Written::durably:
             head_ = batch;
@@ -94,7 +95,7 @@ CommitOutcome SqliteStore::commitToSession(BatchId batch, std::span<const Change
         case Written::perhaps:
             break;
     }
-    return leaveUnresolved(batch, changes, std::move(*attempt.error));
+    return leaveUnresolved(batch, changes, events, std::move(*attempt.error));
 }
 
 // SQLITE_FULL comes from a write that the disk took only in part, never from a sync (that is
@@ -106,20 +107,32 @@ CommitOutcome SqliteStore::commitToSession(BatchId batch, std::span<const Change
 CommitOutcome SqliteStore::ranOutOfSpace(BatchId batch, Error error) {
     auto fence = session_->fence(batch - 1);
     if (fence.written == Written::perhaps) {
-        return leaveUnresolved(batch, {}, std::move(*fence.error));
+        return leaveUnresolved(batch, std::move(*fence.error));
     }
     return CommitOutcome::notCommitted(std::move(error));
 }
 
-CommitOutcome SqliteStore::leaveUnresolved(BatchId batch, std::span<const Change> changes,
-                                           Error error) noexcept {
+CommitOutcome SqliteStore::leaveUnresolved(BatchId batch, Error error) noexcept {
+    unresolved_.emplace(Unresolved{.batch = batch, .reason = {error.code, {}}});
     try {
-        unresolved_.emplace(Unresolved{batch, {}, error});
-        unresolved_->changes.assign(changes.begin(), changes.end());
+        unresolved_->reason.text = error.text;
     } catch (const std::exception&) {
-        // Without the changes the batch can still be fenced off.
+        // Its code says enough.
     }
     return CommitOutcome::unknown(std::move(error));
+}
+
+CommitOutcome SqliteStore::leaveUnresolved(BatchId batch, std::span<const Change> changes,
+                                           const EventChanges& events, Error error) noexcept {
+    auto outcome = leaveUnresolved(batch, std::move(error));
+    try {
+        unresolved_->changes.assign(changes.begin(), changes.end());
+        unresolved_->events = events;
+        unresolved_->isKept = true;
+    } catch (const std::exception&) {
+        // Without its content the batch can still be fenced off.
+    }
+    return outcome;
 }
 
 CommitOutcome SqliteStore::outcomeOf(BatchId batch, milliseconds limit) noexcept {
@@ -151,8 +164,8 @@ CommitOutcome SqliteStore::outcomeOf(BatchId batch, milliseconds limit) noexcept
 // and makes sure that the batch never shows up.
 std::optional<CommitOutcome> SqliteStore::settle() {
     Error reason = unresolved_->reason;
-    if (!unresolved_->changes.empty()) {
-        auto again = session_->write(unresolved_->batch, unresolved_->changes);
+    if (unresolved_->isKept) {
+        auto again = session_->write(unresolved_->batch, unresolved_->changes, unresolved_->events);
         if (again.written == Written::durably) return CommitOutcome::committed();
         if (again.written == Written::guardDidNotHold) {
             refuse(again.error->text);

@@ -49,15 +49,22 @@ private:
     // A batch that may or may not be in the file.
     struct Unresolved {
         BatchId batch;
-        std::vector<Change> changes;  // empty if there was no memory left to keep them
         Error reason;
+        // Whether what follows is the batch: there may have been no memory left to keep it.
+        bool isKept = false;
+        std::vector<Change> changes{};
+        EventChanges events{};
     };
 
     [[nodiscard]] Result<Snapshot> openAndLoad();
-    [[nodiscard]] CommitOutcome commitToSession(BatchId batch, std::span<const Change> changes);
+    [[nodiscard]] CommitOutcome commitToSession(BatchId batch, std::span<const Change> changes,
+                                                const EventChanges& events);
     [[nodiscard]] CommitOutcome ranOutOfSpace(BatchId batch, Error error);
+    // To be fenced off.
+    [[nodiscard]] CommitOutcome leaveUnresolved(BatchId batch, Error error) noexcept;
+    // To be repeated, or fenced off where that is not possible.
     [[nodiscard]] CommitOutcome leaveUnresolved(BatchId batch, std::span<const Change> changes,
-                                                Error error) noexcept;
+                                                const EventChanges& events, Error error) noexcept;
     // One attempt to make the unresolved batch certain, either way; nothing if it failed.
     [[nodiscard]] std::optional<CommitOutcome> settle();
     void refuse(std::string why) noexcept;

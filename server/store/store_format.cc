@@ -5,8 +5,9 @@
 namespace crnpd::store {
 namespace {
 
-// STRICT and the CHECKs hold whoever edits the file by hand to what load() accepts.
-constexpr const char* schema = R"sql(
+// A new file is made as an old one is upgraded, so that both are the same. STRICT and the CHECKs hold whoever
+// edits the file by hand to what load() accepts.
+constexpr const char* version1 = R"sql(
 CREATE TABLE format (line INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;
 CREATE TABLE head (
     only INTEGER PRIMARY KEY CHECK (only = 1),
@@ -32,6 +33,22 @@ INSERT INTO format VALUES
     (7, 'Every string is written LENGTH:BYTES, every number is decimal and ends with a colon.'),
     (8, 'head: batch counts commits; epoch counts the times the file was opened or repaired.'),
     (9, 'The whole description: docs/store-format.md of crnpd.');
+)sql";
+
+// Adding columns leaves the rows as they are: what is not there yet reads as the default.
+constexpr const char* fromVersion1To2 = R"sql(
+ALTER TABLE head ADD COLUMN last INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE clients ADD COLUMN via TEXT;
+ALTER TABLE clients ADD COLUMN joined INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE clients ADD COLUMN added INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE events (sequence INTEGER PRIMARY KEY, event TEXT NOT NULL) STRICT;
+CREATE TABLE mark (only INTEGER PRIMARY KEY CHECK (only = 1), text TEXT NOT NULL) STRICT;
+UPDATE format SET text = 'Registrations of crnpd, the CRNP server. Format version 2.' WHERE line = 1;
+INSERT OR REPLACE INTO format VALUES
+    (10, 'via: the address of this server that the client spoke to. joined, added: numbers of its last messages.'),
+    (11, 'events: what was published and somebody may still need. mark: how far the delivery to clients is.'),
+    (12, 'head.last: the greatest number that an event or a message of a client ever had.');
+PRAGMA user_version = 2;
 )sql";
 
 Result<void> done(sqlite::Connection& connection, int code, std::string_view doing) {
@@ -64,16 +81,17 @@ Result<void> checkMarks(const std::string& path, std::int64_t application, std::
 }
 
 Result<void> writeFormat(sqlite::Connection& connection) {
-    const std::string marks = "PRAGMA application_id=" + std::to_string(applicationId) +
-                              ";PRAGMA user_version=" + std::to_string(formatVersion) + ';';
-    const std::string all = "BEGIN;" + std::string(schema) + marks + "COMMIT";
+    const std::string marks = "PRAGMA application_id=" + std::to_string(applicationId) + ';';
+    const std::string all = std::string("BEGIN;") + version1 + fromVersion1To2 + marks + "COMMIT";
     return done(connection, connection.run(all.c_str()), "write the tables of a new store");
 }
 
-// Version 1 is the first. A later version adds its step here: from 1 to 2, from 2 to 3, and sets user_version
-// in the same transaction, so that a crash leaves the old version whole.
-Result<void> upgradeFormat(sqlite::Connection&, std::int64_t) {
-    return {};
+// One step for each version, each of which sets user_version.
+Result<void> upgradeFormat(sqlite::Connection& connection) {
+    const auto version = connection.number("PRAGMA user_version");
+    if (!version) return version.error();
+    if (*version >= formatVersion) return {};
+    return done(connection, connection.run(fromVersion1To2), "upgrade it to format version 2");
 }
 
 }  // namespace crnpd::store

@@ -6,8 +6,9 @@
 //     application_id  "CRNP"           a file of this project
 //     user_version    formatVersion    the layout of its tables
 //     format          a page of text that tells a person with sqlite3 what the file is
-//     head            one row: the last committed batch, and an epoch (see SqliteSession)
-//     clients         one row a client, or a removal that is still remembered
+//     head            one row: the last committed batch, an epoch (see SqliteSession), the greatest number of
+//     all clients         one row a client, or a removal that is still remembered events          one row an
+//     event that somebody may still need mark            one row, or none yet: how far the delivery is
 //
 // Included by the sources of this folder only.
 #pragma once
@@ -21,7 +22,7 @@
 namespace crnpd::store {
 
 inline constexpr std::int64_t applicationId = 0x43524E50;  // "CRNP"
-inline constexpr std::int64_t formatVersion = 1;
+inline constexpr std::int64_t formatVersion = 2;
 
 // Whether a file with these two marks may be opened by this program; `foreign` says why not.
 [[nodiscard]] Result<void> checkMarks(const std::string& path, std::int64_t applicationId,
@@ -30,8 +31,8 @@ inline constexpr std::int64_t formatVersion = 1;
 // Creates the tables in an empty database.
 [[nodiscard]] Result<void> writeFormat(sqlite::Connection& connection);
 
-// Brings a file of an older version to formatVersion, in one transaction of its own. Does nothing for a file
-// that is there already.
-[[nodiscard]] Result<void> upgradeFormat(sqlite::Connection& connection, std::int64_t version);
+// Brings a file of an older version to formatVersion, within the caller's transaction. Does nothing for a
+// file that is there already.
+[[nodiscard]] Result<void> upgradeFormat(sqlite::Connection& connection);
 
 }  // namespace crnpd::store

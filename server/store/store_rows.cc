@@ -7,12 +7,16 @@
 
 #include <arpa/inet.h>
 
+#include "common/event_codec.h"
+#include "common/mark_codec.h"
 #include "common/registration_codec.h"
 
 namespace crnpd::store {
 namespace {
 
-enum Column { id, ip, port, registrations, removedAt };
+enum Column { id, ip, port, registrations, removedAt, via, joined, added };
+
+const IpAddress unknownAddress{};
 
 Error damagedRow(std::int64_t row, const std::string& why) {
     return {ErrorCode::damaged,
@@ -48,6 +52,31 @@ Result<CallbackAddress> readAddress(const sqlite::Statement& row, std::int64_t n
     return CallbackAddress{*address, static_cast<std::uint16_t>(port)};
 }
 
+// Where its client spoke to. An interface that is gone, or that never was on this machine, takes the address
+// with it.
+Result<IpAddress> readVia(const sqlite::Statement& row, std::int64_t number) {
+    if (row.type(Column::via) == SQLITE_NULL) return unknownAddress;
+    auto address = IpAddress::parse(row.text(Column::via));
+    if (address) return address;
+    if (address.error().code == ErrorCode::notFound) return unknownAddress;
+    return damagedRow(number, "via is no IP address");
+}
+
+Result<ClientRecord> readClient(const sqlite::Statement& row, std::int64_t number,
+                                const CallbackAddress& client) {
+    const auto record = row.text(Column::registrations);
+    if (!isRegistrationRecord(record))
+        return damagedRow(number, "registrations is no record of registrations");
+    const auto via = readVia(row, number);
+    if (!via) return via.error();
+    const auto joined = row.number(Column::joined);
+    const auto added = row.number(Column::added);
+    if (joined < 0 || added < 0) return damagedRow(number, "joined or added is negative");
+    return ClientRecord{static_cast<RecordId>(number), client,
+                        std::string(record),           *via,
+                        static_cast<Sequence>(joined), static_cast<Sequence>(added)};
+}
+
 // Appends the row to the snapshot.
 Result<void> readRow(const sqlite::Statement& row, std::int64_t number, Snapshot& out) {
     auto client = readAddress(row, number);
@@ -58,10 +87,9 @@ Result<void> readRow(const sqlite::Statement& row, std::int64_t number, Snapshot
     const bool isRemoval =
         row.type(Column::registrations) == SQLITE_NULL && row.type(Column::removedAt) == SQLITE_INTEGER;
     if (isClient) {
-        const auto record = row.text(Column::registrations);
-        if (!isRegistrationRecord(record))
-            return damagedRow(number, "registrations is no record of registrations");
-        out.clients.push_back({rowId, *client, std::string(record)});
+        auto record = readClient(row, number, *client);
+        if (!record) return record.error();
+        out.clients.push_back(std::move(*record));
     } else if (isRemoval) {
         const std::chrono::milliseconds sinceEpoch(row.number(Column::removedAt));
         out.removals.push_back({rowId, *client, WallTime(sinceEpoch)});
@@ -83,25 +111,68 @@ Result<void> checkPages(sqlite::Connection& connection) {
                                          ". Nothing was changed. Restore a back-up."};
 }
 
-Result<BatchId> readHead(sqlite::Connection& connection) {
-    auto head = connection.number("SELECT batch FROM head");
+Result<void> readHead(sqlite::Connection& connection, Snapshot& out) {
+    const auto head = connection.number("SELECT batch FROM head");
     if (!head) return head.error();
-    if (*head < 0) return Error{ErrorCode::damaged, "the table head holds a negative batch number"};
-    return static_cast<BatchId>(*head);
+    const auto last = connection.number("SELECT last FROM head");
+    if (!last) return last.error();
+    if (*head < 0 || *last < 0) return Error{ErrorCode::damaged, "the table head holds a negative number"};
+    out.head = static_cast<BatchId>(*head);
+    out.last = static_cast<Sequence>(*last);
+    return {};
+}
+
+Error damagedEvents(const std::string& what) {
+    return {ErrorCode::damaged, what + ". Nothing was changed. Restore a back-up, or mend it with sqlite3."};
+}
+
+Result<void> readEvents(sqlite::Connection& connection, Snapshot& out) {
+    auto rows = connection.prepare("SELECT sequence, event FROM events ORDER BY sequence");
+    if (!rows) return rows.error();
+    std::int64_t last = 0;
+    int code = rows->step();
+    for (; code == SQLITE_ROW; code = rows->step()) {
+        const std::int64_t number = rows->number(0);
+        const auto event = rows->text(1);
+        if (number <= last || static_cast<Sequence>(number) > out.last || !decodeEvent(event))
+            return damagedEvents("the table events is damaged at sequence " + std::to_string(number));
+        last = number;
+        out.events.push_back({static_cast<Sequence>(number), std::string(event)});
+    }
+    if (code != SQLITE_DONE) return connection.error(code, "read the table events");
+    return {};
+}
+
+Result<void> readMark(sqlite::Connection& connection, Snapshot& out) {
+    auto row = connection.prepare("SELECT text FROM mark");
+    if (!row) return row.error();
+    const int code = row->step();
+    if (code == SQLITE_DONE) return {};
+    if (code != SQLITE_ROW) return connection.error(code, "read the table mark");
+    auto mark = decodeMark(row->text(0));
+    if (!mark) return damagedEvents("the table mark is damaged: " + mark.error().text);
+    out.mark = std::move(*mark);
+    return {};
 }
 
 }  // namespace
 
 Result<RowWriter> RowWriter::prepare(sqlite::Connection& connection) {
-    auto put = connection.prepare(
-        "INSERT OR REPLACE INTO clients (id, ip, port, registrations, removed_at) VALUES (?1, ?2, ?3, ?4, "
-        "?5)");
-    if (!put) return put.error();
-    auto forget = connection.prepare("DELETE FROM clients WHERE id = ?1");
-    if (!forget) return forget.error();
     RowWriter writer;
-    writer.put_ = std::move(*put);
-    writer.forget_ = std::move(*forget);
+    const std::pair<sqlite::Statement*, const char*> all[] = {
+        {&writer.put_,
+         "INSERT OR REPLACE INTO clients (id, ip, port, registrations, removed_at, via, joined, added) "
+         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"},
+        {&writer.forget_, "DELETE FROM clients WHERE id = ?1"},
+        {&writer.publish_, "INSERT INTO events (sequence, event) VALUES (?1, ?2)"},
+        {&writer.release_, "DELETE FROM events WHERE sequence = ?1"},
+        {&writer.mark_, "INSERT OR REPLACE INTO mark (only, text) VALUES (1, ?1)"},
+    };
+    for (const auto& [statement, sql] : all) {
+        auto prepared = connection.prepare(sql);
+        if (!prepared) return prepared.error();
+        *statement = std::move(*prepared);
+    }
     return writer;
 }
 
@@ -113,6 +184,14 @@ int RowWriter::write(const ClientRecord& record) {
     bindKey(record.id, record.client);
     put_.bind(4, std::string_view{record.registrations});
     put_.bindNull(5);
+    if (record.via == unknownAddress) {
+        put_.bindNull(6);
+    } else {
+        via_ = record.via.text();
+        put_.bind(6, std::string_view{via_});
+    }
+    put_.bind(7, static_cast<std::int64_t>(record.joined));
+    put_.bind(8, static_cast<std::int64_t>(record.added));
     return put_.run();
 }
 
@@ -120,12 +199,32 @@ int RowWriter::write(const RemovalRecord& record) {
     bindKey(record.id, record.client);
     put_.bindNull(4);
     put_.bind(5, static_cast<std::int64_t>(record.removedAt.time_since_epoch().count()));
+    put_.bindNull(6);
+    put_.bind(7, std::int64_t{0});
+    put_.bind(8, std::int64_t{0});
     return put_.run();
 }
 
 int RowWriter::write(const ForgottenRecord& record) {
     forget_.bind(1, static_cast<std::int64_t>(record.id));
     return forget_.run();
+}
+
+int RowWriter::write(const EventChanges& events) {
+    int code = SQLITE_OK;
+    for (const auto& [sequence, event] : events.published) {
+        publish_.bind(1, static_cast<std::int64_t>(sequence));
+        publish_.bind(2, std::string_view{event});
+        if (code = publish_.run(); code != SQLITE_OK) return code;
+    }
+    for (const auto sequence : events.released) {
+        release_.bind(1, static_cast<std::int64_t>(sequence));
+        if (code = release_.run(); code != SQLITE_OK) return code;
+    }
+    if (!events.mark) return code;
+    const auto text = encodeMark(*events.mark);
+    mark_.bind(1, std::string_view{text});
+    return mark_.run();
 }
 
 void RowWriter::bindKey(RecordId id, const CallbackAddress& client) {
@@ -140,10 +239,11 @@ void RowWriter::bindKey(RecordId id, const CallbackAddress& client) {
 Result<Snapshot> readSnapshot(sqlite::Connection& connection) {
     Snapshot snapshot;
     if (auto checked = checkPages(connection); !checked) return checked.error();
-    auto head = readHead(connection);
-    if (!head) return head.error();
-    snapshot.head = *head;
-    auto rows = connection.prepare("SELECT id, ip, port, registrations, removed_at FROM clients ORDER BY id");
+    if (auto read = readHead(connection, snapshot); !read) return read.error();
+    if (auto read = readEvents(connection, snapshot); !read) return read.error();
+    if (auto read = readMark(connection, snapshot); !read) return read.error();
+    auto rows = connection.prepare(
+        "SELECT id, ip, port, registrations, removed_at, via, joined, added FROM clients ORDER BY id");
     if (!rows) return rows.error();
     std::int64_t last = 0;
     int code = rows->step();

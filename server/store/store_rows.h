@@ -1,7 +1,8 @@
 // Copyright the crnpd authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Records to rows of the table `clients` and back. Included by the sources of this folder only.
+// Records to rows of the tables `clients`, `events` and `mark`, and back. Included by the sources of this
+// folder only.
 #pragma once
 
 #include <string>
@@ -20,6 +21,7 @@ public:
 
     // SQLite's result code.
     [[nodiscard]] int write(const Change& change);
+    [[nodiscard]] int write(const EventChanges& events);
 
 private:
     [[nodiscard]] int write(const ClientRecord& record);
@@ -29,7 +31,11 @@ private:
 
     sqlite::Statement put_;
     sqlite::Statement forget_;
+    sqlite::Statement publish_;
+    sqlite::Statement release_;
+    sqlite::Statement mark_;
     std::string ip_;  // what put_ is bound to
+    std::string via_;
 };
 
 // Everything in the file, every row checked. `damaged` names the row that nobody of us wrote.

@@ -65,10 +65,10 @@ protected:
         store = backing->open();
     }
 
-    void commit(const Changes& changes) {
-        const auto outcome = store->commit(expected.head + 1, changes);
+    void commit(const Changes& changes, const EventChanges& events = {}) {
+        const auto outcome = store->commit(expected.head + 1, changes, events);
         ASSERT_EQ(outcome.state, CommitState::committed) << outcome.reason.text;
-        apply(expected, expected.head + 1, changes);
+        apply(expected, expected.head + 1, changes, events);
     }
 
     void fill(const Changes& changes) {
@@ -179,6 +179,58 @@ TEST_P(StoreContract, KeepsOddTextsAndAddressesByteByByte) {
     mapped.client = {*IpAddress::parse("::ffff:192.0.2.1"), 1};
     commit({odd, zero, mapped, removal(4, -1), removal(9'000'000'000'000'000'000, 0)});
     reopen();
+    EXPECT_EQ(loaded(), expected);
+}
+
+TEST_P(StoreContract, HoldsEventsInTheirOrder) {
+    commit({client(1)}, {.published = {event(9), event(10)}});
+    commit({}, {.published = {event(11), event(100)}});
+    reopen();
+    EXPECT_EQ(loaded(), expected);
+    EXPECT_EQ(expected.events.size(), 4U);
+}
+
+TEST_P(StoreContract, ReleasesEventsAndMindsNoneThatHasGone) {
+    commit({}, {.published = {event(1), event(2), event(3)}});
+    commit({}, {.released = {1, 3}});
+    commit({client(1)}, {.published = {event(4)}, .released = {1, 2, 77}});
+    reopen();
+    EXPECT_EQ(loaded(), expected);
+    EXPECT_EQ(expected.events, std::vector{event(4)});
+}
+
+TEST_P(StoreContract, HoldsTheMarkThatWasPutLast) {
+    commit({}, {.mark = MarkRecord{7, {{2, 3}, {9, 6}}}});
+    EXPECT_EQ(loaded(), expected);
+    commit({}, {.mark = MarkRecord{12, {}}});
+    commit({client(1)});
+    reopen();
+    EXPECT_EQ(loaded().mark, (MarkRecord{12, {}}));
+}
+
+TEST_P(StoreContract, KnowsTheLastNumberWhenItsEventHasGone) {
+    commit({}, {.published = {event(41)}});
+    commit({}, {.released = {41}});
+    reopen();
+    EXPECT_EQ(loaded().last, 41U);
+    commit({client(1)});
+    EXPECT_EQ(loaded().last, 41U);
+}
+
+TEST_P(StoreContract, HoldsWhereAClientSpokeToAndItsNumbers) {
+    auto joined = client(1);
+    joined.via = *IpAddress::parse("192.0.2.7");
+    joined.joined = 5;
+    joined.added = 8;
+    auto added = client(2);
+    added.via = *IpAddress::parse("2001:db8::7");
+    added.added = 3;
+    commit({joined, added, client(3)});
+    reopen();
+    EXPECT_EQ(loaded(), expected);
+    EXPECT_EQ(expected.last, 8U);
+    commit({removal(1)});
+    commit({client(2)});
     EXPECT_EQ(loaded(), expected);
 }
 

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "common/event_codec.h"
 #include "common/registration_codec.h"
 
 namespace crnpd::store {
@@ -69,12 +70,12 @@ ClientRecord client(RecordId id, unsigned registrations) {
     for (unsigned i = 0; i < registrations; ++i) {
         all.push_back({"EC_Cluster", "ESC_cluster_rg_state", {{"rg_name", {"group-" + std::to_string(i)}}}});
     }
-    return {id, addressOf(id), encodeRegistrations(all)};
+    return {.id = id, .client = addressOf(id), .registrations = encodeRegistrations(all)};
 }
 
 ClientRecord largeClient(RecordId id, std::size_t bytes) {
     const std::vector<EventRegistration> all{{std::string(bytes, static_cast<char>('a' + id % 26)), {}, {}}};
-    return {id, addressOf(id), encodeRegistrations(all)};
+    return {.id = id, .client = addressOf(id), .registrations = encodeRegistrations(all)};
 }
 
 RemovalRecord removal(RecordId id, std::int64_t atMilliseconds) {
@@ -85,16 +86,35 @@ ForgottenRecord forgotten(RecordId id) {
     return {id, addressOf(id)};
 }
 
-void apply(Snapshot& snapshot, BatchId batch, const std::vector<Change>& changes) {
+EventRecord event(Sequence sequence) {
+    return {sequence, encodeEvent({"EC_Cluster",
+                                   "ESC_cluster_membership",
+                                   "crnpd",
+                                   "test",
+                                   {{"number", {std::to_string(sequence)}}}})};
+}
+
+void apply(Snapshot& snapshot, BatchId batch, const std::vector<Change>& changes,
+           const EventChanges& events) {
     snapshot.head = batch;
     for (const Change& change : changes) {
         const RecordId id = std::visit([](const auto& record) { return record.id; }, change);
         eraseId(snapshot.clients, id);
         eraseId(snapshot.removals, id);
-        if (const auto* added = std::get_if<ClientRecord>(&change)) insertSorted(snapshot.clients, *added);
+        if (const auto* added = std::get_if<ClientRecord>(&change)) {
+            insertSorted(snapshot.clients, *added);
+            snapshot.last = std::max({snapshot.last, added->joined, added->added});
+        }
         if (const auto* removed = std::get_if<RemovalRecord>(&change))
             insertSorted(snapshot.removals, *removed);
     }
+    for (const auto& published : events.published) {
+        snapshot.events.push_back(published);
+        snapshot.last = std::max(snapshot.last, published.sequence);
+    }
+    for (const auto sequence : events.released)
+        std::erase_if(snapshot.events, [=](const EventRecord& held) { return held.sequence == sequence; });
+    if (events.mark) snapshot.mark = *events.mark;
 }
 
 }  // namespace crnpd::store

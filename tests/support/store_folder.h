@@ -41,8 +41,18 @@ void writeContent(const std::string& path, std::string_view content);
 [[nodiscard]] ClientRecord largeClient(RecordId id, std::size_t bytes);
 [[nodiscard]] RemovalRecord removal(RecordId id, std::int64_t atMilliseconds = 1'700'000'000'123);
 [[nodiscard]] ForgottenRecord forgotten(RecordId id);
+// An event that could have been published, a different one for each number.
+[[nodiscard]] EventRecord event(Sequence sequence);
+
+// Makes a store file one of the first version again, with what that one knew.
+inline constexpr const char* backToVersion1 =
+    "BEGIN; DROP TABLE events; DROP TABLE mark;"
+    "ALTER TABLE head DROP COLUMN last; ALTER TABLE clients DROP COLUMN via;"
+    "ALTER TABLE clients DROP COLUMN joined; ALTER TABLE clients DROP COLUMN added;"
+    "PRAGMA user_version=1; COMMIT";
 
 // What a store must hold after `changes`.
-void apply(Snapshot& snapshot, BatchId batch, const std::vector<Change>& changes);
+void apply(Snapshot& snapshot, BatchId batch, const std::vector<Change>& changes,
+           const EventChanges& events = {});
 
 }  // namespace crnpd::store

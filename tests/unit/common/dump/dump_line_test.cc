@@ -30,6 +30,15 @@ TEST(DumpLineTest, AClientsLineHasTheShapeOfClientShow) {
     EXPECT_EQ(readRow(clientLine(client).value()).value(), Change(client));
 }
 
+TEST(DumpLineTest, AClientsLineHasWhereItSpokeToIfThatIsKnown) {
+    ClientRecord client{.id = 7, .client = address("192.0.2.1:2001"), .registrations = "0:"};
+    client.via = *IpAddress::parse("2001:db8::7");
+    EXPECT_EQ(clientLine(client).value(),
+              R"({"client":"192.0.2.1:2001","id":7,"via":"2001:db8::7","events":[]})");
+    EXPECT_EQ(readRow(clientLine(client).value()).value(), Change(client));
+    EXPECT_FALSE(readRow(R"({"client":"192.0.2.1:2001","id":7,"via":"here","events":[]})"));
+}
+
 TEST(DumpLineTest, ARemovalsLineHasItsTime) {
     const RemovalRecord removal{8, address("[2001:db8::1]:2002"), WallTime{1'700'000'000'123ms}};
     EXPECT_EQ(removalLine(removal),

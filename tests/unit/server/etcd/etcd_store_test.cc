@@ -274,7 +274,7 @@ TEST_F(EtcdStoreTest, WhatIsThereButCannotBeOursIsRefusedAndLeftAlone) {
         std::string key;
         std::string value;
         ErrorCode code;
-    } cases[]{{keys.format(), "crnpd registrations, format 2", ErrorCode::foreign},
+    } cases[]{{keys.format(), "crnpd registrations, format 3", ErrorCode::foreign},
               {keys.format(), "something", ErrorCode::damaged},
               {keys.head(), "something", ErrorCode::damaged},
               {row, "registered 1 x", ErrorCode::damaged},

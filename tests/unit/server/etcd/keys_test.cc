@@ -133,8 +133,9 @@ TEST(Keys, AHeadTellsWhetherABatchOfAnEarlierTermCameInTime) {
 
 TEST(Keys, ANewerFormatIsForeignAndAnyOtherTextDamaged) {
     EXPECT_TRUE(checkFormat(formatText()));
-    EXPECT_EQ(formatText(), "crnpd registrations, format 1");
-    EXPECT_EQ(checkFormat("crnpd registrations, format 2").error().code, ErrorCode::foreign);
+    EXPECT_TRUE(checkFormat("crnpd registrations, format 1")) << "it is upgraded by the first leader";
+    EXPECT_EQ(formatText(), "crnpd registrations, format 2");
+    EXPECT_EQ(checkFormat("crnpd registrations, format 3").error().code, ErrorCode::foreign);
     for (const auto* text : {"", "crnpd registrations, format ", "crnpd registrations, format 0",
                              "crnpd registrations, format 01", "crnpd registrations, format 1 ", "hello"})
         EXPECT_EQ(checkFormat(text).error().code, ErrorCode::damaged) << text;

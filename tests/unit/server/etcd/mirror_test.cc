@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "server/etcd/row_sums.h"
 #include "tests/support/etcd_rows.h"
 
 namespace crnpd::etcd {
@@ -47,6 +48,26 @@ TEST_F(MirrorTest, NoticesAChangeThatIsMissing) {
     lossy.then.erase(lossy.then.begin());
     follow(lossy);
     EXPECT_FALSE(mirror.isComplete());
+}
+
+TEST_F(MirrorTest, HoldsEventsAndTheMark) {
+    RowSums sums(writer.keys());
+    const EventChanges events{.published = {store::event(9), store::event(10), store::event(11)},
+                              .mark = MarkRecord{8, {{1, 3}}}};
+    const auto put = [&](const EventChanges& changes) {
+        auto staged = sums.stage({}, changes);
+        staged.operations.emplace_back(
+            Put{writer.keys().head(), encodeHead({.term = 1, .sum = staged.sum, .earlier = {}, .last = 11})});
+        sums.adopt(staged);
+        follow({{}, staged.operations, {}});
+        EXPECT_TRUE(mirror.isComplete());
+    };
+    put(events);
+    put({.released = {9}});
+    const auto snapshot = std::move(mirror).snapshot();
+    EXPECT_EQ(snapshot.events, (std::vector{store::event(10), store::event(11)}));
+    EXPECT_EQ(snapshot.mark, *events.mark);
+    EXPECT_EQ(snapshot.last, 11U);
 }
 
 TEST_F(MirrorTest, IsIncompleteWithRowsButNoHead) {

@@ -134,9 +134,26 @@ TEST_F(SqliteStoreFile, OfAnotherProgramIsLeftAlone) {
     expectRefusal(ErrorCode::foreign, "another program");
 }
 
+TEST_F(SqliteStoreFile, OfTheFirstVersionIsUpgraded) {
+    makeStore();
+    const auto before = load();
+    sql(backToVersion1);
+    const auto snapshot = load();
+    ASSERT_TRUE(snapshot) << snapshot.error().text;
+    EXPECT_EQ(*snapshot, *before);
+    EXPECT_EQ(contentOf(folder.store())[63], 2);
+}
+
+TEST_F(SqliteStoreFile, OfTheFirstVersionThatIsDamagedIsNotUpgraded) {
+    makeStore();
+    sql(backToVersion1);
+    sql("UPDATE clients SET port = 0");
+    expectRefusal(ErrorCode::damaged, "port");
+}
+
 TEST_F(SqliteStoreFile, OfANewerVersionIsLeftAlone) {
     makeStore();
-    sql("PRAGMA user_version=2");
+    sql("PRAGMA user_version=3");
     expectRefusal(ErrorCode::foreign, "newer crnpd");
 }
 
@@ -144,13 +161,13 @@ TEST_F(SqliteStoreFile, OfANewerVersionThatIsStillInTheWalIsLeftAlone) {
     makeStore();
     sqlite3* db = nullptr;
     ASSERT_EQ(sqlite3_open(folder.store().c_str(), &db), SQLITE_OK);
-    ASSERT_EQ(sqlite3_exec(db, "PRAGMA user_version=2", nullptr, nullptr, nullptr), SQLITE_OK);
+    ASSERT_EQ(sqlite3_exec(db, "PRAGMA user_version=3", nullptr, nullptr, nullptr), SQLITE_OK);
     const auto file = contentOf(folder.store());
     const auto wal = contentOf(folder.store() + "-wal");
     sqlite3_close(db);
     writeContent(folder.store(), file);
     writeContent(folder.store() + "-wal", wal);
-    EXPECT_EQ(file[63], 1);
+    EXPECT_EQ(file[63], 2);
 
     const auto snapshot = load();
     ASSERT_FALSE(snapshot);

@@ -63,7 +63,24 @@ TEST_F(SqliteStoreTest, CanBeReadWhileItIsOpen) {
     EXPECT_EQ(ask("SELECT group_concat(ip || ':' || port) FROM clients"), "192.0.2.2:1025");
     EXPECT_EQ(store.commit(2, Changes{removal(1)}).state, CommitState::committed);
     EXPECT_EQ(ask("SELECT removed_at FROM clients WHERE id=1"), "1700000000123");
-    EXPECT_THAT(ask("SELECT text FROM format WHERE line=1"), HasSubstr("version 1"));
+    EXPECT_THAT(ask("SELECT text FROM format WHERE line=1"), HasSubstr("version 2"));
+}
+
+TEST_F(SqliteStoreTest, IsUpgradedAsAWholeWhicheverOperationFails) {
+    bool hasFailed = true;
+    for (unsigned n = 1; hasFailed; ++n) {
+        SqliteStore upgrading({.path = folder.store(), .vfs = disk.name()});
+        sql(backToVersion1);
+        disk.fail(n, FaultyVfs::Fault::shortWrite);
+        const bool isLoaded = upgrading.load().has_value();
+        hasFailed = disk.hasFailed();
+        disk.heal();
+        EXPECT_TRUE(isLoaded || hasFailed);
+        const auto snapshot = upgrading.load();
+        ASSERT_TRUE(snapshot) << n << ": " << snapshot.error().text;
+        EXPECT_EQ(snapshot->clients, std::vector{client(1)}) << n;
+        EXPECT_EQ(ask("PRAGMA user_version"), "2");
+    }
 }
 
 TEST_F(SqliteStoreTest, CanBeBackedUpWhileItIsOpen) {
