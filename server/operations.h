@@ -60,6 +60,7 @@ private:
     std::shared_ptr<const config::Settings> settings_;
     std::shared_ptr<const access::AccessList> access_;
     std::shared_ptr<Serving> serving_;
+    std::shared_ptr<source::Publisher> publisher_;
 };
 
 class ServerOperations final : public control::Operations {
@@ -78,6 +79,8 @@ public:
     Result<control::ClientDetails> client(const CallbackAddress& address) override;
     Result<Reply> remove(const CallbackAddress& address) override;
     control::AccessAnswer access(const IpAddress& address) override;
+    Result<Sequence> publish(Event event) override;
+    Result<control::Events> events(std::size_t most) override;
     Result<control::Dump> dump() override;
     Result<void> mayRestore() override;
     Result<void> restore(Snapshot rows, const std::function<void()>& stillWorking) override;

@@ -6,9 +6,12 @@
 // Threads    Any; calls may block for as long as a commit takes.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,10 +48,46 @@ struct ClientSummary {
     std::size_t registrations = 0;
 };
 
+// How far the delivery to one client is.
+struct Progress {
+    struct Attempt {
+        WallTime at{};
+        Sequence sequence = 0;  // the event's
+        std::string result;     // "delivered", or why not
+    };
+
+    Sequence position = 0;          // it has everything up to here
+    std::size_t waiting = 0;        // events, about
+    unsigned failures = 0;          // in a row
+    bool isUnderWay = false;        // an attempt
+    bool isGivenUp = false;         // its removal is being committed
+    std::vector<Attempt> attempts;  // the last ones, oldest first; none while it has everything
+    std::optional<std::chrono::milliseconds> nextIn;  // until the next attempt, if it waits for one
+};
+
 struct ClientDetails {
     CallbackAddress client;
     std::uint64_t id = 0;
     std::vector<EventRegistration> events;
+    IpAddress via{};                   // the address of this server that events come from; 0.0.0.0: not known
+    Sequence head = 0;                 // the last number that was given
+    std::optional<Progress> progress;  // nothing: the delivery did not answer in time
+};
+
+// An event, by how many clients it is wanted, and how many of them have it.
+struct EventSummary {
+    Sequence sequence = 0;
+    std::shared_ptr<const Event> event;
+    std::size_t wanted = 0;
+    std::size_t delivered = 0;
+};
+
+struct Events {
+    Sequence head = 0;  // the last number that was given, to an event or a registration
+    Sequence mark = 0;  // everybody has everything up to here, but the laggards
+    std::size_t laggards = 0;
+    std::size_t behind = 0;          // clients that do not have everything
+    std::vector<EventSummary> last;  // ascending
 };
 
 struct AccessAnswer {
@@ -79,6 +118,11 @@ public:
     // The reply that the client's own REMOVE_CLIENT would have got.
     virtual Result<Reply> remove(const CallbackAddress& address) = 0;
     virtual AccessAnswer access(const IpAddress& address) = 0;
+    // The number of the event, once it is durable (source/publisher.h). An empty vendor is the setting's.
+    // Busy, too, where a standby has no way to the active server.
+    virtual Result<Sequence> publish(Event event) = 0;
+    // The last events, at most so many.
+    virtual Result<Events> events(std::size_t most) = 0;
     // Everything that is known, as of one revision.
     virtual Result<Dump> dump() = 0;
     // Whether a restore can begin. io: clients are registered here.
