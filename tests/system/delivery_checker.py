@@ -22,7 +22,9 @@ moment at which every connection that had been started was accepted (Listeners.s
 its first sending to its answer: within it both the state before and the one after may hold, and what came in it is
 neither demanded nor refused.
 """
+import bisect
 import collections
+import itertools
 import math
 
 from listeners import NEVER, READ, serial_of, values
@@ -47,6 +49,33 @@ class Published:
         self.event, self.sequence, self.invoked = entry["event"], entry["published"], entry["invoked"]
         self.acknowledged = math.inf if entry["acknowledged"] is None else entry["acknowledged"]
         self.serial, self.kind = serial_of(self.event), kind_of(self.event)
+
+
+class Book:
+    """Everything that was published."""
+
+    def __init__(self, events):
+        self.events = sorted(events, key=lambda one: one.invoked)
+        self.by_serial = {event.serial: event for event in events}
+        self._invoked = [event.invoked for event in self.events]
+        self._kinds = {}
+        for kind, found in itertools.groupby(sorted((one for one in events if one.sequence is not None), key=lambda one: (repr(one.kind), one.acknowledged)),
+                                             key=lambda one: one.kind):
+            found = list(found)
+            latest = list(itertools.accumulate(found, lambda one, other: max(one, other, key=lambda event: event.sequence)))
+            self._kinds[kind] = [event.acknowledged for event in found], latest
+
+    def between(self, first, last):
+        """Those that were begun to be published then."""
+        return self.events[bisect.bisect_left(self._invoked, first):bisect.bisect_left(self._invoked, last)]
+
+    def state(self, time):
+        """{kind: event}: the latest that were certainly published by then."""
+        found = {}
+        for kind, (acknowledged, latest) in self._kinds.items():
+            if place := bisect.bisect_left(acknowledged, time):
+                found[kind] = latest[place - 1]
+        return found
 
 
 class Window:
@@ -121,9 +150,9 @@ class Session:
 
 
 class ClientCheck:
-    def __init__(self, client, entries, published, restarts, settled):
-        self.client, self.published, self.restarts, self.settled = client, published, restarts, settled
-        self.by_serial = {event.serial: event for event in published}
+    def __init__(self, client, entries, book, restarts, settled):
+        self.client, self.book, self.restarts, self.settled = client, book, restarts, settled
+        self.by_serial = book.by_serial
         self.windows = windows_of([one for one in entries if "verb" in one or "removed" in one])
         self.connections = sorted((one for one in entries if "started" in one), key=lambda one: one["started"])
         self.collapses = [one["collapsed"] for one in entries if "collapsed" in one]
@@ -230,13 +259,8 @@ class ClientCheck:
                 last = event
 
     def latest(self, before, accepts):
-        """{kind: event} as it was certain by then."""
-        found = {}
-        for event in self.published:
-            if event.sequence is not None and event.acknowledged < before and accepts(event.event):
-                if event.kind not in found or found[event.kind].sequence < event.sequence:
-                    found[event.kind] = event
-        return found
+        """{kind: event}: of the state as of then what is asked for."""
+        return {kind: event for kind, event in self.book.state(before).items() if accepts(event.event)}
 
     def check_state(self, session, receipts):
         """The current state at ADD_CLIENT comes first and is the latest; ADD_EVENTS brings that of what is new."""
@@ -271,7 +295,7 @@ class ClientCheck:
 
     def check_completeness(self, session, receipts):
         have = self.received(session, receipts)
-        required = sorted((event for event in self.published if session.requires(event)), key=lambda event: event.sequence)
+        required = sorted(filter(session.requires, self.book.between(session.start.end, session.ends)), key=lambda event: event.sequence)
         known = [event for event in required if event.serial in have]
         most = known[-1].sequence if known else 0
         for event in required:
@@ -287,7 +311,7 @@ class ClientCheck:
         if not any(session.start.begin <= time and time >= event.invoked for time in self.collapses):
             return False
         return any(one.kind == event.kind and one.sequence is not None and one.sequence > event.sequence and one.serial in have
-                   for one in self.published)
+                   for one in self.book.events)
 
 
 def one_order(checks):
@@ -320,7 +344,8 @@ def violations(history):
             by_client[entry["client"]].append(entry)
     numbers = collections.Counter(event.sequence for event in published if event.sequence is not None)
     found = [f"{count} events have the number {number}" for number, count in numbers.items() if count > 1]
-    checks = [ClientCheck(client, entries, published, restarts, settled) for client, entries in sorted(by_client.items())]
+    book = Book(published)
+    checks = [ClientCheck(client, entries, book, restarts, settled) for client, entries in sorted(by_client.items())]
     for check in checks:
         found += check.run()
     return found + (one_order(checks) if not found else [])
