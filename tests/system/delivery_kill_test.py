@@ -30,11 +30,11 @@ class Load:
     """Publishers and clients at work, a thread each."""
 
     PUBLISHERS, STEADY, RESTLESS = 3, 12, 6
-    PAUSE = 0.005  # between two events of a publisher: what is asked here is what gets lost, not how fast it goes
+    PAUSE = 0.1  # between two events of a publisher: also those get along with it that fail, which costs a second each time
 
     def __init__(self, ledger, servers, addresses, seed):
         self.ledger, self.servers, self.addresses, self.seed = ledger, servers, addresses, seed
-        kinds = [reading, reading_after(0, 0.02), moody]
+        kinds = [reading, reading_after(0, 0.02), lambda chance: moody(chance, good=0.98)]
         self.steady = [ledger.listeners.open(kinds[i % len(kinds)]) for i in range(self.STEADY)]
         self.restless = [ledger.listeners.open(kinds[i % len(kinds)]) for i in range(self.RESTLESS)]
         self.over, self.acknowledged, self.failures = threading.Event(), 0, []
@@ -92,7 +92,7 @@ class Killed(unittest.TestCase):
         began, load = time.monotonic(), Load(self.ledger, servers, addresses, self.seed)
         try:
             for _ in range(KILLS):
-                load.wait_for_documents(self.chance.randrange(1, 300))
+                load.wait_for_documents(self.chance.randrange(1, 200))
                 with self.ledger.restarting():
                     kill()
             load.wait_for_documents(10)
@@ -117,8 +117,8 @@ class Killed(unittest.TestCase):
                    "violations": 0, "seconds": round(seconds), "seed": self.seed}
         print("# " + json.dumps(summary), flush=True)
         # Kills that nobody noticed would have proved nothing.
-        self.assertGreater(load.acknowledged, 5 * KILLS)
-        self.assertGreater(summary["documents"], 50 * KILLS)
+        self.assertGreater(load.acknowledged, 2 * KILLS)
+        self.assertGreater(summary["documents"], 20 * KILLS)
         self.assertGreater(silent + summary["repeated"], 0)
 
     def keep(self, said):

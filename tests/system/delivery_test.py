@@ -54,7 +54,8 @@ class Delivery(unittest.TestCase):
 class Order(Delivery):
     def test_a_hundred_clients_of_all_kinds_get_everything_in_order(self):
         chance, wishes = random.Random(2), [wish("C")]
-        kinds = [reading, reading_after(0, 0.01), moody, lambda one: moody(one, good=0.5)]
+        # Each failure costs a second, the least that the schedule of attempts has.
+        kinds = [reading, reading_after(0, 0.01), lambda one: moody(one, good=0.95), lambda one: moody(one, good=0.85)]
         clients = [self.add(self.listeners.open(kinds[i % len(kinds)]), *wishes) for i in range(90)]
         dead = [self.add(self.listeners.dead(), *wishes) for _ in range(10)]
         for i in range(EVENTS):
