@@ -44,6 +44,8 @@ class Sink:
 
     def __init__(self, build, clients):
         self.ports, self.addresses = min(clients, PORTS), max(1, clients // PORTS)
+        if self.ports * self.addresses != clients:
+            raise ValueError(f"more than {PORTS} clients must be a multiple of that")
         while True:
             self.first = random.SystemRandom().randrange(10_000, 32_000 - self.ports)
             self.process = subprocess.Popen([build / "bin/event_sink", str(self.first), str(self.ports)], text=True,

@@ -162,7 +162,7 @@ def main():
         print(text)
         if options.write:
             write(text, options.what)
-    except (RuntimeError, OSError, ValueError) as error:
+    except (RuntimeError, OSError, ValueError, AssertionError, subprocess.SubprocessError) as error:
         sys.exit(f"bench: {error}")
 
 
