@@ -30,11 +30,13 @@ class Load:
     """Publishers and clients at work, a thread each."""
 
     PUBLISHERS, STEADY, RESTLESS = 3, 12, 6
-    PAUSE = 0.1  # between two events of a publisher: also those get along with it that fail, which costs a second each time
+    # A publisher's burst, so that clients have something waiting when the server is killed, and the pause after it, in which
+    # those get along that fail, which costs a second each time.
+    BURST, PAUSE = 8, 1
 
     def __init__(self, ledger, servers, addresses, seed):
         self.ledger, self.servers, self.addresses, self.seed = ledger, servers, addresses, seed
-        kinds = [reading, reading_after(0, 0.02), lambda chance: moody(chance, good=0.98)]
+        kinds = [reading, reading_after(0.01, 0.03), lambda chance: moody(chance, good=0.97)]
         self.steady = [ledger.listeners.open(kinds[i % len(kinds)]) for i in range(self.STEADY)]
         self.restless = [ledger.listeners.open(kinds[i % len(kinds)]) for i in range(self.RESTLESS)]
         self.over, self.acknowledged, self.failures = threading.Event(), 0, []
@@ -60,9 +62,10 @@ class Load:
     def publish(self, number):
         chance, servers = random.Random(f"{self.seed}-{number}"), list(self.servers)
         while not self.over.wait(self.PAUSE):
-            chance.shuffle(servers)
-            if self.ledger.publish(servers, "C", chance.choice(TYPES)):
-                self.acknowledged += 1
+            for _ in range(self.BURST):
+                chance.shuffle(servers)
+                if self.ledger.publish(servers, "C", chance.choice(TYPES)):
+                    self.acknowledged += 1
 
     def come_and_go(self, listener):
         """Each message until it is answered, as docs/protocol.md wants it."""
