@@ -296,8 +296,8 @@ class ClientCheck:
     def check_completeness(self, session, receipts):
         have = self.received(session, receipts)
         required = sorted(filter(session.requires, self.book.between(session.start.end, session.ends)), key=lambda event: event.sequence)
-        known = [event for event in required if event.serial in have]
-        most = known[-1].sequence if known else 0
+        # What came while the session may have been over already may be the state that the next one began with.
+        most = max((event.sequence for event in required if event.serial in receipts), default=0)
         for event in required:
             if event.serial in have or self.collapsed(session, event, have):
                 continue

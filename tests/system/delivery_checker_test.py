@@ -115,6 +115,11 @@ class WhatMayBe(unittest.TestCase):
         story.history.append({"client": "c", "started": story.now - 0.5, "ended": story.now + 1, "what": READ, "document": story.events[1]})
         self.accepts(story)
 
+    def test_the_first_state_of_a_client_that_registers_again_comes_before_the_answer(self):
+        story = Story().add().publish(1).publish(2).publish(3, subclass="T").add()
+        story.history.append({"client": "c", "started": story.now - 0.5, "ended": story.now, "what": READ, "document": story.events[2]})
+        self.accepts(story.get(3))
+
     def test_a_removal_by_the_server(self):
         story = Story().add().publish(1)
         self.accepts(story.note(client="c", removed=story.tick(), since=story.now - 1).publish(2).add().get(2))
