@@ -4,6 +4,7 @@
 
 registrations    the embedded store, against a bare libevent server
 etcd             the replicated store on one member of etcd, against plain PUTs to that same member
+delivery         events to many clients, against the least that their connections cost (delivery_bench.py)
 
 In one run the servers take turns, in an order that rotates from round to round, so that whatever else the
 machine does hits all of them. Each measurement starts its server afresh; crnpd with an empty store on the disk
@@ -23,6 +24,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import delivery_bench
 from servers import Bare, Crnpd, Etcd
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,7 +109,7 @@ def machine(options):
     return (f"{os.cpu_count()} cores ({model.group(1) if model else platform.machine()}), {system}, "
             f"Linux {platform.release().split('-')[0]}, store on {filesystem} where appending 4 KiB with fdatasync takes "
             f"{fsync_time(options.build):.2f} ms. Commit {output('git', 'rev-parse', '--short', 'HEAD') or '?'}; "
-            f"{options.rounds} rounds of {options.seconds:g} s after {options.warm_up:g} s of warm-up.")
+            f"{options.rounds} rounds" + ("." if options.what == "delivery" else f" of {options.seconds:g} s after {options.warm_up:g} s of warm-up."))
 
 
 def write(text, name):
@@ -123,18 +125,19 @@ def write(text, name):
 def run_registrations(options):
     servers = {"bare": Bare(options.build), "bare, deferred accept": Bare(options.build, "--deferred"),
                "crnpd": Crnpd(options.build)}
-    return run_all(servers, options)
+    return table(run_all(servers, options), options)
 
 
 def run_etcd(options):
     etcd = Etcd(options.build)
     try:
-        return run_all({"plain PUTs": etcd, "crnpd": Crnpd(options.build, etcd)}, options)
+        return table(run_all({"plain PUTs": etcd, "crnpd": Crnpd(options.build, etcd)}, options), options)
     finally:
         etcd.end()
 
 
-COMPARISONS = {"registrations": (run_registrations, [1, 64, 256]), "etcd": (run_etcd, [1, 256])}
+COMPARISONS = {"registrations": (run_registrations, [1, 64, 256]), "etcd": (run_etcd, [1, 256]),
+               "delivery": (delivery_bench.run, [1, 100, 10_000])}
 
 
 def main():
@@ -142,10 +145,12 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="?", choices=COMPARISONS, default="registrations", help="default: registrations")
     parser.add_argument("--build", type=Path, default=ROOT / "build/release", help=argparse.SUPPRESS)
-    parser.add_argument("--connections", type=int, nargs="+")
+    parser.add_argument("--connections", type=int, nargs="+", help="numbers of them, or of clients that get events")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=5.0, help="measured time of each (default 5)")
     parser.add_argument("--warm-up", type=float, default=3.0, help="seconds before it (default 3)")
+    parser.add_argument("--deliveries", type=int, default=20_000, help="events x clients of a round of delivery (default 20000)")
+    parser.add_argument("--stored", type=int, default=1_000_000, help="clients whose cost is measured by delivery (default 1000000)")
     parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     options = parser.parse_args()
     options.build = options.build.resolve()
@@ -153,11 +158,11 @@ def main():
     options.connections = options.connections or connections
     try:
         about = machine(options)
-        text = f"{about}\n\n{table(compare(options), options)}"
+        text = f"{about}\n\n{compare(options)}"
         print(text)
         if options.write:
             write(text, options.what)
-    except (RuntimeError, OSError, ValueError) as error:
+    except (RuntimeError, OSError, ValueError, AssertionError, subprocess.SubprocessError) as error:
         sys.exit(f"bench: {error}")
 
 

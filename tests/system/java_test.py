@@ -16,5 +16,5 @@ TESTS = Path(__file__).with_name("java") / "java_client_test.py"
 with Server() as server:
     host, port = server.address
     run = subprocess.run([sys.executable, "-B", TESTS, *sys.argv[1:]], check=False,
-                         env={**os.environ, "CRNPD_TEST_SERVER": f"{host}:{port}"})
+                         env={**os.environ, "CRNPD_TEST_SERVER": f"{host}:{port}", "CRNPD_TEST_CONTROL": str(server.socket)})
 sys.exit(run.returncode)

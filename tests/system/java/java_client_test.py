@@ -7,6 +7,7 @@ section says?), then against crnpd where CRNPD_TEST_SERVER=HOST:PORT names one t
 Exit status 77, which CTest takes for "skipped", where Java is missing.
 """
 
+import json
 import os
 import socket
 import subprocess
@@ -138,6 +139,55 @@ class TheClientItself(unittest.TestCase):
             out, _ = process.communicate(timeout=java_client.TIME_LIMIT)
         server.join()
         self.assertEqual(out, "OK: done\n")
+
+
+EVENT = ('<?xml version="1.0" encoding="UTF-8"?><SC_EVENT VERSION="1.0" CLASS="C" SUBCLASS="S" VENDOR="V" PUBLISHER="P"><NVPAIR>'
+         "<NAME><![CDATA[n]]></NAME><VALUE><![CDATA[\u00e4 <]]></VALUE><VALUE>2</VALUE></NVPAIR></SC_EVENT>").encode()
+
+
+class TheListenerItself(unittest.TestCase):
+    """Events that the test writes."""
+
+    def deliver(self, listener, document):
+        with socket.create_connection(("127.0.0.1", listener.port), java_client.TIME_LIMIT) as connection:
+            connection.sendall(document)
+            connection.shutdown(socket.SHUT_WR)
+            return connection.recv(1)
+
+    def test_each_event_is_parsed_and_the_connection_closed(self):
+        with client.listen("127.0.0.1", 2) as listener:
+            self.assertEqual([self.deliver(listener, EVENT) for _ in range(2)], [b"", b""])
+            self.assertEqual(listener.events(), ["C/S by P of V:n=\u00e4 <,n=2"] * 2)
+
+    def test_it_dies_of_what_is_no_whole_document(self):
+        for document in (b"", EVENT[:-1], b"\n" + EVENT, EVENT + b"\0"):
+            with self.subTest(document=document), client.listen("127.0.0.1", 1) as listener:
+                self.deliver(listener, document)
+                self.assertRaises(RuntimeError, listener.events)
+
+
+@unittest.skipUnless("CRNPD_TEST_CONTROL" in os.environ, "CRNPD_TEST_CONTROL=PATH does not name the control socket of the server")
+class EventsOfAServer(unittest.TestCase):
+    """Sections 6 and 7 of docs/protocol.md."""
+
+    def publish(self, event):
+        with socket.socket(socket.AF_UNIX) as control:
+            control.settimeout(java_client.TIME_LIMIT)
+            control.connect(os.environ["CRNPD_TEST_CONTROL"])
+            control.sendall(json.dumps({"request": "publish", "event": event}).encode() + b"\n")
+            control.shutdown(socket.SHUT_WR)
+            self.assertTrue(json.loads(control.makefile().readline())["ok"])
+
+    def test_a_client_registers_and_gets_what_is_published(self):
+        host, _, port = os.environ["CRNPD_TEST_SERVER"].rpartition(":")
+        with client.listen("127.0.0.1", 3) as listener:
+            reply = client.send(host, int(port), listener.port, "ADD_CLIENT", "Java/S:color=red", "Java/T").reply
+            self.assertEqual(reply.partition(":")[0], "OK")
+            for subclass, color in (("S", "red"), ("S", "blue"), ("T", "<&>\u00e4"), ("S", "red")):
+                self.publish({"class": "Java", "subclass": subclass, "pairs": [{"name": "color", "values": [color]}, {"name": "n", "values": ["1", "2"]}]})
+            self.assertEqual(listener.events(), [f"Java/{subclass} by rgm of SUNW:color={color},n=1,n=2"
+                                                 for subclass, color in (("S", "red"), ("T", "<&>\u00e4"), ("S", "red"))])
+            client.send(host, int(port), listener.port, "REMOVE_CLIENT")
 
 
 @unittest.skipUnless("CRNPD_TEST_SERVER" in os.environ, "CRNPD_TEST_SERVER=HOST:PORT does not name a server")

@@ -1,0 +1,154 @@
+# Copyright the crnpd authors
+# SPDX-License-Identifier: Apache-2.0
+"""The active server is killed at random while events are published and clients come and go: every acknowledged event
+reaches every client that was registered before, in order, and nobody hears of one after its removal.
+
+CRNPD_TEST_KILLS and CRNPD_TEST_SEED set the number of kills and the schedule. A failed run leaves its history
+in the temporary folder of the system and says where.
+"""
+import json
+import os
+import random
+import tempfile
+import threading
+import time
+import unittest
+
+from cluster import Cluster
+from delivery_checker import violations
+from delivery_ledger import Ledger, wish
+from etcd_cluster import free_port
+from harness import LONG, PATIENCE, Server, wait_for
+from listeners import Listeners, moody, reading, reading_after
+
+KILLS = int(os.environ.get("CRNPD_TEST_KILLS", 300 if LONG else 20))
+TYPES = ["S", "T", "U"]
+STUBBORN = {"client_retry_count": 100, "client_retry_interval": "30s"}
+
+
+class Load:
+    """Publishers and clients at work, a thread each."""
+
+    PUBLISHERS, STEADY, RESTLESS = 3, 12, 6
+    # A publisher's burst, so that clients have something waiting when the server is killed, and the pause after it, in which
+    # those get along that fail, which costs a second each time.
+    BURST, PAUSE = 8, 1
+
+    def __init__(self, ledger, servers, addresses, seed):
+        self.ledger, self.servers, self.addresses, self.seed = ledger, servers, addresses, seed
+        kinds = [reading, reading_after(0.01, 0.03), lambda chance: moody(chance, good=0.97)]
+        self.steady = [ledger.listeners.open(kinds[i % len(kinds)]) for i in range(self.STEADY)]
+        self.restless = [ledger.listeners.open(kinds[i % len(kinds)]) for i in range(self.RESTLESS)]
+        self.over, self.acknowledged, self.failures = threading.Event(), 0, []
+        for listener in self.steady:
+            ledger.say_until("OK", addresses, listener, "ADD_CLIENT", wish("C"))
+        work = [(self.publish, i) for i in range(self.PUBLISHERS)] + [(self.come_and_go, one) for one in self.restless]
+        self.threads = [threading.Thread(target=self._run, args=task, daemon=True) for task in work]
+        for thread in self.threads:
+            thread.start()
+
+    def end(self):
+        self.over.set()
+        for thread in self.threads:
+            thread.join(PATIENCE)
+        assert not self.failures, self.failures
+
+    def _run(self, work, what):
+        try:
+            work(what)
+        except Exception as problem:  # pylint: disable=broad-exception-caught
+            self.failures.append(repr(problem))
+
+    def publish(self, number):
+        chance, servers = random.Random(f"{self.seed}-{number}"), list(self.servers)
+        while not self.over.wait(self.PAUSE):
+            for _ in range(self.BURST):
+                chance.shuffle(servers)
+                if self.ledger.publish(servers, "C", chance.choice(TYPES)):
+                    self.acknowledged += 1
+
+    def come_and_go(self, listener):
+        """Each message until it is answered, as docs/protocol.md wants it."""
+        chance = random.Random(f"{self.seed}-{listener.port}")
+        while not self.over.wait(chance.uniform(0, 0.2)):
+            verb = chance.choice(["ADD_CLIENT", "ADD_CLIENT", "ADD_EVENTS", "REMOVE_EVENTS", "REMOVE_CLIENT"])
+            wishes = [] if verb == "REMOVE_CLIENT" else [wish("C", one) for one in chance.sample(TYPES, chance.randrange(1, 3))]
+            while self.ledger.say(self.addresses, listener, verb, *wishes, patience=2) not in ("OK", "FAIL"):
+                time.sleep(0.01)
+
+    def wait_for_documents(self, count):
+        """A place in the work, not in time."""
+        before = len(self.ledger.listeners.history)
+        wait_for(lambda: len(self.ledger.listeners.history) >= before + count, lambda: f"{count} connections; {self.failures}", pause=0.001)
+
+
+class Killed(unittest.TestCase):
+    def setUp(self):
+        self.seed = int(os.environ.get("CRNPD_TEST_SEED", random.randrange(2**32)))
+        print(f"# CRNPD_TEST_SEED={self.seed}", flush=True)
+        self.chance = random.Random(self.seed)
+        self.listeners = Listeners(self.seed)
+        self.addCleanup(self.listeners.close)
+        self.ledger = Ledger(self.listeners)
+
+    def run_kills(self, servers, addresses, kill, said):
+        began, load = time.monotonic(), Load(self.ledger, servers, addresses, self.seed)
+        try:
+            for _ in range(KILLS):
+                load.wait_for_documents(self.chance.randrange(1, 200))
+                with self.ledger.restarting():
+                    kill()
+            load.wait_for_documents(10)
+            load.end()
+            self.ledger.settle(lambda: not any(self.ledger.missing(one, [wish("C")]) for one in load.steady))
+            for server in servers:
+                self.assertEqual(server.log("CRNPD-DLV-003", "CRNPD-DLV-004"), [])
+            self.assertEqual(violations(self.ledger.history)[:5], [])
+        except BaseException:
+            load.over.set()
+            self.keep(said)
+            raise
+        self.summarise(load, time.monotonic() - began)
+
+    def summarise(self, load, seconds):
+        entries = self.ledger.entries
+        whole = [one for one in self.listeners.history if one["document"]]
+        serials = {(one["client"], one["document"]["pairs"][0]["values"][0]) for one in whole}
+        silent = sum("published" in one and one["published"] is None for one in entries)
+        summary = {"kills": KILLS, "events": load.acknowledged, "without an answer": silent, "documents": len(whole), "repeated": len(whole) - len(serials),
+                   "failed attempts": len(self.listeners.history) - len(whole), "messages": sum("verb" in one for one in entries),
+                   "violations": 0, "seconds": round(seconds), "seed": self.seed}
+        print("# " + json.dumps(summary), flush=True)
+        # Kills that nobody noticed would have proved nothing.
+        self.assertGreater(load.acknowledged, 2 * KILLS)
+        self.assertGreater(summary["documents"], 20 * KILLS)
+        self.assertGreater(silent + summary["repeated"], 0)
+
+    def keep(self, said):
+        folder = tempfile.mkdtemp(prefix=f"crnpd-delivery-{self.seed}-")
+        with open(f"{folder}/history.jsonl", "w", encoding="utf-8") as file:
+            file.writelines(json.dumps(entry) + "\n" for entry in self.ledger.history)
+        with open(f"{folder}/servers.log", "w", encoding="utf-8") as file:
+            file.write(said())
+        print(f"# history and logs are in {folder}", flush=True)
+
+    def test_the_embedded_store(self):
+        with Server(listen=[f"127.0.0.1:{free_port()}"], log={"level": "warn"}, **STUBBORN) as server:
+            def kill():
+                server.kill()
+                server.restart()
+
+            self.run_kills([server], server.addresses(), kill, server.said)
+
+    def test_the_replicated_store(self):
+        """Events are published on servers that stand by, too."""
+        with Cluster(lease=1, log={"level": "warn"}, **STUBBORN) as cluster:
+            def kill():
+                cluster.kill(cluster.active())
+                cluster.start()
+
+            self.run_kills(cluster.nodes, cluster.addresses, kill, cluster.said)
+
+
+if __name__ == "__main__":
+    unittest.main()
