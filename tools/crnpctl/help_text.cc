@@ -106,9 +106,8 @@ std::string publishHelp() {
   \ , = : / behind it: 'text=a\,b' has the value "a,b"; quote it for the shell.
   FILE holds one SC_EVENT as docs/protocol.md has it, of at most 1 MiB.
 
-)"
-           "Exit status:\n" +
-           publishExitStatusTable();
+Exit status:
+)" + publishExitStatusTable();
 }
 
 std::string eventsHelp() {

@@ -128,6 +128,61 @@ TEST(Arguments, WhatIsWrongIsSaidAndIsAUsageError) {
     EXPECT_NE(refusalOf({"client"}), "");
 }
 
+TEST(Arguments, AnEventIsPublishedByItsParts) {
+    const auto command =
+        parsed<PublishCommand>({"publish", "--class", "C", "--subclass", "S", "--pair", "a=1,2",
+                                "--pair=b=x\\,y", "--vendor", "V", "--publisher", "P"});
+    EXPECT_EQ(command.event, (Event{"C", "S", "V", "P", {{"a", {"1", "2"}}, {"b", {"x,y"}}}}));
+    EXPECT_EQ(command.file, "");
+    EXPECT_EQ(parsed<PublishCommand>({"publish", "--class", "C", "--subclass", "S"}).event,
+              (Event{"C", "S", "", "rgm", {}}));
+}
+
+TEST(Arguments, ARepeatedNameAddsValuesToThePair) {
+    const auto event = parsed<PublishCommand>({"publish", "--class", "C", "--subclass", "S", "--pair", "a=1",
+                                               "--pair", "b=2", "--pair", "a=3"})
+                           .event;
+    EXPECT_EQ(event.pairs, (std::vector<NvPair>{{"a", {"1", "3"}}, {"b", {"2"}}}));
+}
+
+TEST(Arguments, AnEventMayComeFromAFileInstead) {
+    EXPECT_EQ(parsed<PublishCommand>({"publish", "--file", "-", "--socket", "/x"}).file, "-");
+    for (const auto* const option : {"--class", "--subclass", "--vendor", "--publisher", "--pair"})
+        EXPECT_THAT(refusalOf({"publish", "--file", "f", option, "a=b"}), HasSubstr("--file"));
+}
+
+TEST(Arguments, WhatMakesNoEventIsRefused) {
+    EXPECT_THAT(refusalOf({"publish"}), HasSubstr("--class and --subclass, or --file"));
+    EXPECT_THAT(refusalOf({"publish", "--class", "C"}), HasSubstr("--subclass"));
+    const auto refusalWith = [](const Words& more) {
+        Words words{"publish", "--class", "C", "--subclass", "S"};
+        words.insert(words.end(), more.begin(), more.end());
+        return refusalOf(words);
+    };
+    EXPECT_THAT(refusalWith({"--pair", "x"}), HasSubstr("NAME=VALUE"));
+    EXPECT_THAT(refusalWith({"--pair", "=x"}), HasSubstr("NAME"));
+    EXPECT_THAT(refusalWith({"--pair", "a=\\x"}), HasSubstr("backslash"));
+    EXPECT_THAT(refusalWith({"--vendor", "\xff"}), HasSubstr("UTF-8"));
+    EXPECT_THAT(refusalWith({"--publisher", ""}), HasSubstr("empty"));
+    EXPECT_THAT(refusalWith({"stray"}), HasSubstr("stray"));
+    EXPECT_THAT(refusalOf({"publish", "--class", "", "--subclass", "S"}), HasSubstr("empty"));
+}
+
+TEST(Arguments, EventsAreAskedForByTheirNumber) {
+    const auto command = parsed<EventsCommand>({"events", "--most", "5", "--width", "80", "--json"});
+    EXPECT_EQ(command.most, 5U);
+    EXPECT_EQ(command.width, 80U);
+    EXPECT_TRUE(command.options.json);
+    EXPECT_EQ(parsed<EventsCommand>({"events"}).most, 20U);
+    EXPECT_THAT(refusalOf({"events", "--most", "1001"}), HasSubstr("--most"));
+}
+
+TEST(Arguments, HelpOfPublishExplainsPairsAndExitStatus) {
+    const auto help = said({"publish", "--help"}).out;
+    EXPECT_THAT(help, HasSubstr("NAME=VALUE[,VALUE]..."));
+    EXPECT_THAT(help, HasSubstr("15  nobody knows"));
+}
+
 TEST(Arguments, HelpAndVersionAreNoErrors) {
     EXPECT_EQ(said({"--version"}).out, "crnpctl 1.2.3\n");
     EXPECT_EQ(said({"--version"}).status, ExitStatus::ok);
