@@ -82,9 +82,9 @@ class Order(Delivery):
     def test_crnpctl_publishes(self):
         listener = self.add(self.listeners.open())
         run = crnpctl("publish", "--class", "C", "--subclass", "S", "--publisher", "me", "--vendor", "us", "--pair", "color=red,green",
-                      "--socket", self.server.socket)
+                      "--json", "--socket", self.server.socket)
         self.assertEqual(run.returncode, 0, run.stderr)
-        self.assertGreater(int(run.stdout), 0)
+        self.assertGreater(json.loads(run.stdout)["sequence"], 0)
         wait_for(lambda: listener.documents, "the event")
         document = listener.documents[0]
         self.assertEqual((document["vendor"], document["publisher"], values(document, "color")), ("us", "me", ["red", "green"]))
