@@ -43,13 +43,13 @@ void addDelivery(std::vector<Setting>& rows) {
     rows.push_back({"", "vendor", R"("SUNW")", Effect::reload,
                     optionalName("a text", in(&DeliverySettings::vendor)),
                     "VENDOR of events that are published without one."});
-    rows.push_back({"", "client_timeout", R"("60s")", Effect::reload,
+    rows.push_back({"", "client_timeout", R"("1m")", Effect::reload,
                     time({1s, 1h}, in(&DeliverySettings::timeout)),
                     "How long one attempt to deliver an event may take."});
     rows.push_back({"", "client_retry_count", "10", Effect::reload,
                     number({1, 100}, in(&DeliverySettings::retryCount)),
                     "How often delivery is tried again before a client is removed."});
-    rows.push_back({"", "client_retry_interval", R"("1800s")", Effect::reload,
+    rows.push_back({"", "client_retry_interval", R"("30m")", Effect::reload,
                     time({1s, 24h}, in(&DeliverySettings::retryInterval)),
                     "The time over which those attempts are spread."});
     rows.push_back({"", "bind_source_port", "false", Effect::reload,
