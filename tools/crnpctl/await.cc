@@ -18,8 +18,8 @@ Awaited await(int fd, short events, const Deadline& deadline, const Meanwhile& m
         const int ready = ::poll(entries.data(), entries.size(), deadline.forPoll());
         if (ready < 0 && errno == EINTR) continue;
         if (ready <= 0) return {};
-        if (stop.revents != 0) return {0, true};
         if (own.revents != 0) return {own.revents, false};
+        if (stop.revents != 0) return {0, true};
         // poll() does not look at a negative descriptor.
         if (!meanwhile.onCallers || !meanwhile.onCallers()) callers.fd = -1;
     }

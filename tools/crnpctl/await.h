@@ -20,12 +20,12 @@ struct Meanwhile {
 };
 
 struct Awaited {
-    short ready = 0;       // as poll() tells it; 0 when the time is over or `stopped`
-    bool stopped = false;  // has precedence over `ready`
+    short ready = 0;  // as poll() tells it; 0 when the time is over or `stopped`
+    bool stopped = false;
 };
 
 // Waits until one of `events` (or an error) is there. -1 waits for nothing but the end of the time. What
-// `fd` brings has precedence over the callers.
+// `fd` brings has precedence: a reply that is there counts, even if we were told to stop in the same moment.
 [[nodiscard]] Awaited await(int fd, short events, const Deadline& deadline, const Meanwhile& meanwhile = {});
 
 }  // namespace crnpd::crnpctl

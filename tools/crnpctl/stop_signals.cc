@@ -32,7 +32,7 @@ StopSignals::StopSignals() {
     ::sigemptyset(&signals_);
     ::sigaddset(&signals_, SIGINT);
     ::sigaddset(&signals_, SIGTERM);
-    const int blocked = ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+    const int blocked = ::pthread_sigmask(SIG_BLOCK, &signals_, &before_);
     if (blocked != 0) throw std::system_error(blocked, std::generic_category(), "pthread_sigmask");
     signalFd_.reset(::signalfd(-1, &signals_, SFD_CLOEXEC | SFD_NONBLOCK));
     check(static_cast<bool>(signalFd_), "signalfd");
@@ -48,6 +48,7 @@ StopSignals::StopSignals() {
 StopSignals::~StopSignals() {
     ::eventfd_write(end_.fd(), 1);
     thread_.join();
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
 // A thread of its own, because the command may wait where no descriptor can wake it: for the system's

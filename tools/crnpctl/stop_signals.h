@@ -6,7 +6,7 @@
 // Promise    The first of them makes the descriptor readable, by one byte, and does nothing else. The second
 //            ends the process at once, whatever it is waiting for.
 // Errors     The constructor throws std::system_error.
-// Threads    Made before any other thread, which must have these signals blocked; has one of its own.
+// Threads    Made before any other thread, so that all have these signals blocked; has one of its own.
 #pragma once
 
 #include <csignal>
@@ -30,6 +30,7 @@ private:
     void watch();
 
     sigset_t signals_{};
+    sigset_t before_{};  // what was blocked
     UniqueFd signalFd_;
     UniqueFd end_;  // an eventfd: the thread shall end
     UniqueFd reader_;
