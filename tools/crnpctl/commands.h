@@ -10,14 +10,17 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <iosfwd>
+#include <optional>
 #include <string>
 #include <variant>
 
 #include "common/address.h"
 #include "common/message.h"
 #include "tools/crnpctl/control_client.h"
+#include "tools/crnpctl/event_printer.h"
 #include "tools/crnpctl/exchange.h"
 #include "tools/crnpctl/exit_status.h"
 #include "tools/crnpctl/patient_client.h"
@@ -46,6 +49,14 @@ struct SendCommand {
 
     ClientOptions options;
     std::string file;  // "-" is the standard input
+};
+
+struct ListenCommand {
+    ClientOptions options;             // the form of the reply means nothing here
+    RegistrationMessage message;       // ADD_CLIENT; port 0 is any free one
+    std::optional<IpAddress> address;  // to listen on; nothing is all of them
+    EventForm form = EventForm::text;
+    std::optional<std::uint64_t> count;  // of events, to end after
 };
 
 // Commands that speak to a running server over its control socket.
@@ -92,9 +103,9 @@ struct RestoreCommand {
     std::string file;  // "-" is the standard input
 };
 
-using Command = std::variant<RegistrationCommand, SendCommand, StatusCommand, RoleCommand, StepDownCommand,
-                             ClientsCommand, ClientShowCommand, ClientRemoveCommand, AccessTestCommand,
-                             DumpCommand, RestoreCommand>;
+using Command = std::variant<RegistrationCommand, SendCommand, ListenCommand, StatusCommand, RoleCommand,
+                             StepDownCommand, ClientsCommand, ClientShowCommand, ClientRemoveCommand,
+                             AccessTestCommand, DumpCommand, RestoreCommand>;
 
 // What a command needs of the process it runs in; a test has its own.
 struct Process {
@@ -102,6 +113,9 @@ struct Process {
     std::ostream& out;
     std::ostream& err;
     std::function<void(std::chrono::milliseconds)> pause;  // waits that long
+    // Asked for once, by a command that goes on until it is told to stop: a descriptor that is readable then,
+    // by a byte each time it is told. Empty: nobody will tell it.
+    std::function<int()> stop = {};
 };
 
 // For the first two commands xml::Runtime must be alive.
