@@ -406,6 +406,13 @@ inline constexpr Message<Text> dumpFailed{"CRNPD-CTL-008",
                                           "memory cannot be what was stored: restart the "
                                           "server, which reads and checks the store, and report it."};
 
+inline constexpr Message<Count, Text, Text, Text> eventPublished{
+    "CRNPD-CTL-009",
+    level::debug,
+    "event {} was published over the control socket: {}/{} by {}",
+    {"EVENT", "CLASS", "SUBCLASS", "PUBLISHER"},
+    "It is durable and goes to every client that asked for it. Nothing to do."};
+
 // --- events to clients -------------------------------------------------------------------------------
 
 inline constexpr Message<Count, Text> eventDelivered{
@@ -568,6 +575,7 @@ inline auto all() {
         describe(restored),
         describe(restoreRefused),
         describe(dumpFailed),
+        describe(eventPublished),
         describe(eventDelivered),
         describe(deliveryFailed),
         describe(queueCollapsed),

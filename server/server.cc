@@ -100,7 +100,7 @@ Server::Server(std::filesystem::path configFile, const config::Settings& setting
           backend_->election(), [this](store::Term term) { return backend_->openStore(term); },
           backend_->name(), *this, clock_),
       operations_(state_, failover_, *backend_, clock_),
-      control_(operations_) {
+      control_(operations_, xml_) {
     state_.setPublisher(backend_->poster());
 }
 

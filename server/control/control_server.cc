@@ -17,6 +17,8 @@
 #include <sys/un.h>
 
 #include "common/messages.h"
+#include "common/xml/event_reader.h"
+#include "common/xml/reply.h"
 #include "server/control/dispatch.h"
 #include "server/control/line_reader.h"
 
@@ -71,6 +73,20 @@ bool writeAll(int fd, std::string_view text) {
         text.remove_prefix(static_cast<std::size_t>(length));
     }
     return true;
+}
+
+// Ends with a FIN: a socket that is closed with bytes unread would take the reply from a peer that is still
+// sending.
+void sayFarewell(int fd) {
+    ::shutdown(fd, SHUT_WR);
+    const auto end = Steady::now() + ControlServer::farewell;
+    std::array<char, 65536> ignored;
+    while (true) {
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Steady::now());
+        pollfd ready{fd, POLLIN, 0};
+        if (left.count() <= 0 || ::poll(&ready, 1, static_cast<int>(left.count())) != 1) return;
+        if (::recv(fd, ignored.data(), ignored.size(), 0) <= 0) return;
+    }
 }
 
 }  // namespace
@@ -166,17 +182,31 @@ void ControlServer::begin(UniqueFd fd) {
 void ControlServer::converse(Conversation& conversation) {
     const int fd = conversation.fd.fd();
     try {
-        LineReader lines(fd);
-        if (const auto request = lines.next(longestRequest); request && !request->empty()) {
-            dispatch(*request, operations_,
-                     {[fd](const std::string& line) { return writeAll(fd, line + '\n'); },
-                      [&lines] { return lines.next(longestLine); }});
-        }
+        answer(fd);
     } catch (const std::exception& fault) {
         log(msg::controlClosed, fault.what());
     }
     ::shutdown(fd, SHUT_RDWR);
     conversation.over = true;
+}
+
+void ControlServer::answer(int fd) {
+    LineReader lines(fd);
+    const auto first = lines.first(longestRequest);
+    if (!first) return;
+    if (*first == '<') return answerDocument(fd, lines);
+    if (const auto request = lines.next(longestRequest); request && !request->empty()) {
+        dispatch(*request, operations_,
+                 {[fd](const std::string& line) { return writeAll(fd, line + '\n'); },
+                  [&lines] { return lines.next(longestLine); }});
+    }
+}
+
+void ControlServer::answerDocument(int fd, LineReader& lines) {
+    xml::EventReader reader(runtime_);
+    const auto reply = publishDocument([&lines] { return lines.piece(); }, reader, operations_);
+    if (reply) writeAll(fd, xml::writeReply(*reply));
+    sayFarewell(fd);
 }
 
 void ControlServer::reap(bool all) {

@@ -1,8 +1,8 @@
 // Copyright the crnpd authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The Unix socket over which crnpctl speaks to a running server. Who may connect is decided by the
-// socket file's permissions (control.mode).
+// The Unix socket over which crnpctl speaks to a running server, and over which any program publishes events.
+// Who may connect is decided by the socket file's permissions (control.mode).
 //
 // Threads    One accepts, and each conversation has one of its own, because its operations wait for the
 //            committer and its peer may be a pager that nobody scrolls. At most `mostConversations`
@@ -20,6 +20,9 @@
 
 #include "common/result.h"
 #include "common/unique_fd.h"
+#include "common/xml/runtime.h"
+#include "server/control/event_document.h"
+#include "server/control/line_reader.h"
 #include "server/control/operations.h"
 
 namespace crnpd::control {
@@ -27,7 +30,8 @@ namespace crnpd::control {
 class ControlServer {
 public:
     static constexpr std::size_t mostConversations = 16;
-    static constexpr std::size_t longestRequest = 65536;
+    // An event as JSON has at most two bytes for each of a document that tells the same.
+    static constexpr std::size_t longestRequest = 2 * longestDocument;
     // Of what may follow a request: a client with as many registrations as one message can carry.
     static constexpr std::size_t longestLine = 256U << 20U;
     // How long a peer may leave us waiting for its request, or its buffer full.
@@ -35,7 +39,12 @@ public:
     // Out of descriptors: how long those who connect wait before the next attempt.
     static constexpr std::chrono::milliseconds pauseTime{500};
 
-    explicit ControlServer(Operations& operations) : operations_(operations) {}
+    // How long a peer that was sent a reply may go on sending before its connection is cut.
+    static constexpr std::chrono::seconds farewell{2};
+
+    // Both must outlive it.
+    ControlServer(Operations& operations, const xml::Runtime& runtime)
+        : operations_(operations), runtime_(runtime) {}
     ~ControlServer();
     ControlServer(const ControlServer&) = delete;
     ControlServer& operator=(const ControlServer&) = delete;
@@ -56,9 +65,12 @@ private:
     void accept();
     void begin(UniqueFd fd);
     void converse(Conversation& conversation);
+    void answer(int fd);
+    void answerDocument(int fd, LineReader& lines);
     void reap(bool all);
 
     Operations& operations_;
+    const xml::Runtime& runtime_;
     std::filesystem::path path_;
     UniqueFd listener_;
     UniqueFd wake_;  // readable: stop accepting

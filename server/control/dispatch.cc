@@ -11,6 +11,7 @@
 #include "common/messages.h"
 #include "common/version.h"
 #include "server/control/dump_requests.h"
+#include "server/control/event_requests.h"
 #include "server/control/json_line.h"
 
 namespace crnpd::control {
@@ -88,10 +89,14 @@ void clientShow(const Json& request, Operations& operations, const Peer& peer) {
         peer.write(line(refusal(details.error())));
         return;
     }
-    peer.write(line({{"ok", true},
-                     {"client", details->client.text()},
-                     {"id", details->id},
-                     {"events", dump::eventsJson(details->events)}}));
+    Json json{{"ok", true},
+              {"client", details->client.text()},
+              {"id", details->id},
+              {"events", dump::eventsJson(details->events)}};
+    if (details->via != IpAddress{}) json["via"] = details->via.text();
+    json["head"] = details->head;
+    if (details->progress) json["progress"] = progressJson(*details->progress);
+    peer.write(line(json));
 }
 
 void clientRemove(const Json& request, Operations& operations, const Peer& peer) {
@@ -138,15 +143,17 @@ void restore(const Json&, Operations& operations, const Peer& peer) {
 }
 
 using Verb = void (*)(const Json&, Operations&, const Peer&);
-constexpr std::array<std::pair<std::string_view, Verb>, 9> verbs{{{"status", status},
-                                                                  {"role", role},
-                                                                  {"step-down", stepDown},
-                                                                  {"clients", clients},
-                                                                  {"client-show", clientShow},
-                                                                  {"client-remove", clientRemove},
-                                                                  {"access-test", accessTest},
-                                                                  {"dump", dumpAll},
-                                                                  {"restore", restore}}};
+constexpr std::array<std::pair<std::string_view, Verb>, 11> verbs{{{"status", status},
+                                                                   {"role", role},
+                                                                   {"step-down", stepDown},
+                                                                   {"clients", clients},
+                                                                   {"client-show", clientShow},
+                                                                   {"client-remove", clientRemove},
+                                                                   {"access-test", accessTest},
+                                                                   {"publish", publish},
+                                                                   {"events", events},
+                                                                   {"dump", dumpAll},
+                                                                   {"restore", restore}}};
 
 }  // namespace
 

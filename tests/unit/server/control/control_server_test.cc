@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "common/dump/dump_writer.h"
+#include "common/xml/event_writer.h"
+#include "common/xml/reply.h"
 #include "tests/support/log_lines.h"
 #include "tests/support/scarcity.h"
 #include "tests/unit/server/control/scripted_operations.h"
@@ -71,12 +73,20 @@ protected:
     }
     std::string ask(const std::string& request) { return ask(connect(), request); }
 
+    Reply publish(const std::string& document) {
+        const auto reply = xml::readReply(ask(document));
+        EXPECT_TRUE(reply) << document;
+        return reply ? *reply : Reply{};
+    }
+
+    const Event event{"C", "S", "", "rgm", {{"n", {"v"}}}};
     static constexpr auto statusRequest = "{\"request\":\"status\"}\n";
 
     support::LogLines lines;
     std::filesystem::path folder, path;
     ScriptedOperations operations;
-    ControlServer server{operations};
+    const xml::Runtime runtime;
+    ControlServer server{operations, runtime};
 };
 
 TEST_F(ControlServerTest, AnswersOneRequestAConnection) {
@@ -108,7 +118,7 @@ TEST_F(ControlServerTest, AFileThatIsNoSocketIsLeftAlone) {
 
 TEST_F(ControlServerTest, ASocketOfALivingServerIsLeftAlone) {
     ASSERT_TRUE(server.start(path, 0660));
-    ControlServer second(operations);
+    ControlServer second(operations, runtime);
     const auto started = second.start(path, 0660);
     ASSERT_FALSE(started);
     EXPECT_EQ(started.error().code, ErrorCode::busy);
@@ -212,6 +222,43 @@ TEST_F(ControlServerTest, ADumpFollowsItsRequest) {
     EXPECT_TRUE(ask(request).ends_with("{\"ok\":true,\"clients\":5000,\"removals\":0}\n"));
     ASSERT_TRUE(operations.restored);
     EXPECT_EQ(operations.restored->clients, rows.clients);
+}
+
+TEST_F(ControlServerTest, ADocumentIsPublishedAndAnsweredWithADocument) {
+    ASSERT_TRUE(server.start(path, 0660));
+    EXPECT_EQ(publish(xml::writeEvent(event)), (Reply{StatusCode::ok, "event 17 published"}));
+    EXPECT_EQ(operations.published, std::vector{event});
+    EXPECT_EQ(publish("<SC_EVENT>").code, StatusCode::malformed);
+}
+
+TEST_F(ControlServerTest, WhiteSpaceMayStandBeforeADocumentAndBeforeARequest) {
+    ASSERT_TRUE(server.start(path, 0660));
+    EXPECT_EQ(publish("\n \t<SC_EVENT CLASS='C' SUBCLASS='S' VENDOR='' PUBLISHER=''/>").code, StatusCode::ok);
+    EXPECT_TRUE(ask("  {\"request\":\"status\"}\n").starts_with("{\"ok\":true"));
+}
+
+TEST_F(ControlServerTest, ADocumentMayComeByteByByteAndIsAnsweredWithoutAHalfClose) {
+    ASSERT_TRUE(server.start(path, 0660));
+    const auto fd = connect();
+    for (const char byte : xml::writeEvent(event))
+        ASSERT_EQ(::send(fd.fd(), &byte, 1, MSG_NOSIGNAL), 1);
+    EXPECT_EQ(xml::readReply(readAll(fd)).value().code, StatusCode::ok);
+    EXPECT_EQ(operations.published.size(), 1U);
+}
+
+TEST_F(ControlServerTest, TheReplyReachesAPeerThatIsStillSending) {
+    ASSERT_TRUE(server.start(path, 0660));
+    const auto fd = connect();
+    const auto sent = xml::writeEvent(event) + std::string(longestDocument, ' ');
+    EXPECT_EQ(xml::readReply(ask(fd, sent)).value().code, StatusCode::ok);
+    std::array<char, 1> byte{};
+    EXPECT_EQ(::recv(fd.fd(), byte.data(), byte.size(), 0), 0) << "a FIN, no reset";
+}
+
+TEST_F(ControlServerTest, WhereNobodyKnowsThereIsNoReply) {
+    ASSERT_TRUE(server.start(path, 0660));
+    operations.number = Error{ErrorCode::superseded, "another server leads"};
+    EXPECT_EQ(ask(xml::writeEvent(event)), "");
 }
 
 }  // namespace

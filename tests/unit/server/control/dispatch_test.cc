@@ -101,11 +101,40 @@ TEST_F(DispatchTest, AListStopsWhenNobodyListensAnyMore) {
 
 TEST_F(DispatchTest, AClientIsShownWithItsEvents) {
     operations.details = ClientDetails{
-        client, 3, {{"EC_Cluster", "ESC_cluster_rg_state", {{"rg_name", {"web"}}}}, {"X", std::nullopt, {}}}};
+        client, 3, {{"EC_Cluster", "ESC_cluster_rg_state", {{"rg_name", {"web"}}}}, {"X", std::nullopt, {}}},
+        {},     0, std::nullopt};
     const auto json = ask(R"({"request":"client-show","client":"192.0.2.1:2001"})").at(0);
     EXPECT_EQ(json["events"][0]["subclass"], "ESC_cluster_rg_state");
     EXPECT_EQ(json["events"][0]["pairs"][0], (Json{{"name", "rg_name"}, {"values", {"web"}}}));
     EXPECT_TRUE(json["events"][1]["subclass"].is_null());
+}
+
+TEST_F(DispatchTest, AClientIsShownWithHowFarItsDeliveryIs) {
+    Progress progress{12, 3, 2, false, false, {{WallTime{}, 13, "refused"}}, std::chrono::milliseconds(4500)};
+    operations.details = ClientDetails{client, 3, {}, client.ip, 15, progress};
+    const auto json = ask(R"({"request":"client-show","client":"192.0.2.1:2001"})").at(0);
+    EXPECT_EQ(json["via"], "192.0.2.1");
+    EXPECT_EQ(json["head"], 15);
+    EXPECT_EQ(json["progress"],
+              (Json{{"position", 12},
+                    {"waiting", 3},
+                    {"failures", 2},
+                    {"under_way", false},
+                    {"given_up", false},
+                    {"next_in_ms", 4500},
+                    {"attempts",
+                     {{{"time", "1970-01-01T00:00:00.000Z"}, {"sequence", 13}, {"result", "refused"}}}}}));
+}
+
+TEST_F(DispatchTest, WhatNobodyKnowsOfAClientIsLeftOut) {
+    operations.details = ClientDetails{client, 3, {}, {}, 15, std::nullopt};
+    const auto json = ask(R"({"request":"client-show","client":"192.0.2.1:2001"})").at(0);
+    EXPECT_FALSE(json.contains("via"));
+    EXPECT_FALSE(json.contains("progress"));
+    operations.details = ClientDetails{client, 3, {}, {}, 15, Progress{}};
+    EXPECT_FALSE(ask(R"({"request":"client-show","client":"192.0.2.1:2001"})")
+                     .at(0)["progress"]
+                     .contains("next_in_ms"));
 }
 
 TEST_F(DispatchTest, WhatIsNotThereIsNotFound) {
@@ -184,7 +213,7 @@ TEST_F(DispatchTest, WhatIsNoRequestIsRefusedWithAWordAboutWhatIs) {
     for (const auto* const request :
          {"", "hello", "[]", "{}", R"({"request":5})", R"({"request":"reboot"})",
           R"({"request":"client-show"})", R"({"request":"client-remove","client":"nonsense"})",
-          R"({"request":"access-test","address":"nonsense"})"}) {
+          R"({"request":"access-test","address":"nonsense"})", R"({"request":"publish"})"}) {
         const auto json = refusal(request);
         EXPECT_EQ(json["code"], "INVALID") << request;
         EXPECT_FALSE(json["error"].get<std::string>().empty()) << request;

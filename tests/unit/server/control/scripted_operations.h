@@ -21,6 +21,9 @@ struct ScriptedOperations final : Operations {
     Result<void> may;
     Result<void> fill;
     std::optional<Snapshot> restored;
+    Result<Sequence> number = Sequence{17};
+    std::vector<Event> published;
+    Events last;
 
     RoleAnswer role() override { return now.role; }
     Status status() override { return now; }
@@ -29,6 +32,16 @@ struct ScriptedOperations final : Operations {
     Result<ClientDetails> client(const CallbackAddress&) override { return details; }
     Result<Reply> remove(const CallbackAddress&) override { return removal; }
     AccessAnswer access(const IpAddress&) override { return verdict; }
+    Result<Sequence> publish(Event event) override {
+        if (number) published.push_back(std::move(event));
+        return number;
+    }
+    Result<Events> events(std::size_t most) override {
+        auto answer = last;
+        if (answer.last.size() > most)
+            answer.last.erase(answer.last.begin(), answer.last.end() - static_cast<std::ptrdiff_t>(most));
+        return answer;
+    }
     Result<Dump> dump() override { return whole; }
     Result<void> mayRestore() override { return may; }
     Result<void> restore(Snapshot rows, const std::function<void()>& stillWorking) override {
