@@ -22,6 +22,7 @@ namespace crnpd::crnpctl {
 namespace {
 
 constexpr unsigned mostAttempts = 1000;
+constexpr std::size_t mostEvents = 1000;  // that a server shows
 
 // An option or a positional whose text `parse` turns into a Result.
 template <typename Value, typename Parse>
@@ -57,6 +58,8 @@ public:
         addClient();
         addAccess();
         addDumpAndRestore();
+        addPublish();
+        addEventsCommand();
     }
 
     std::variant<Command, Saying> parse(std::vector<std::string> arguments) {
@@ -261,6 +264,80 @@ private:
         restore->footer(restoreHelp() + "\n" + controlExitStatusHelp());
     }
 
+    void addPublish() {
+        auto* const command =
+            addControlCommand(app_, "publish", "Publish an event to the clients that asked for it", [this] {
+                return PublishCommand{control_, event_, file_};
+            });
+        command->get_option("--json")->description("Print the number as JSON: {\"sequence\":17}");
+        auto* const file = command->add_option(
+            "--file", file_,
+            "A file that holds an SC_EVENT, instead of the options below; - is the standard input");
+        file->type_name("FILE");
+        const auto addText = [&](const std::string& name, std::string& target, const std::string& help) {
+            auto* const option = addParsed(*command, name, target, parseText, help);
+            option->excludes(file)->type_name("TEXT");
+            return option;
+        };
+        auto* const eventClass = addText("--class", event_.eventClass, "The class, such as EC_Cluster");
+        auto* const subclass =
+            addText("--subclass", event_.subclass, "The subclass, such as ESC_cluster_rg_state");
+        event_.publisher = "rgm";
+        addText("--publisher", event_.publisher, "Who publishes it; rgm if not given");
+        addText("--vendor", event_.vendor, "The vendor; the server's setting if not given");
+        command
+            ->add_option_function<std::vector<std::string>>(
+                "--pair", [this](const std::vector<std::string>& texts) { parsePairs(texts); },
+                "A pair NAME=VALUE[,VALUE]...; may be repeated, see below")
+            ->allow_extra_args(false)
+            ->excludes(file)
+            ->type_name("PAIR");
+        command->parse_complete_callback([file, eventClass, subclass] {
+            if (file->count() == 0 && (eventClass->count() == 0 || subclass->count() == 0))
+                throw CLI::RequiredError("--class and --subclass, or --file");
+        });
+        command->footer(publishHelp());
+    }
+
+    void addEventsCommand() {
+        auto* const command =
+            addControlCommand(app_, "events", "Show the last events, and who has them", [this] {
+                return EventsCommand{control_, most_, width_};
+            });
+        command->add_option("--most", most_, "At most so many; 20 if not given")
+            ->check(CLI::Range(std::size_t{0}, mostEvents))
+            ->type_name("N");
+        command
+            ->add_option("--width", width_,
+                         "Cut lines to so many characters, 0 for none; the terminal's width if not given")
+            ->type_name("N");
+        command->footer(eventsHelp() + "\n" + controlExitStatusHelp());
+    }
+
+    // For an event that must be told apart from others by it: an empty one is most often a mistake in a
+    // script.
+    static Result<std::string> parseText(const std::string& text) {
+        if (text.empty()) return Error{ErrorCode::invalidArgument, "is empty; --file publishes any event"};
+        if (xml::isLegalText(text)) return text;
+        return Error{ErrorCode::invalidArgument,
+                     xml::quoted(text) + " holds bytes that are no UTF-8 or that XML cannot carry"};
+    }
+
+    void parsePairs(const std::vector<std::string>& texts) {
+        for (const auto& text : texts) {
+            auto pair = parsePair(text);
+            if (!pair) throw CLI::ValidationError("--pair", pair.error().text);
+            auto& pairs = event_.pairs;
+            const auto same = std::find_if(pairs.begin(), pairs.end(),
+                                           [&](const NvPair& known) { return known.name == pair->name; });
+            if (same == pairs.end()) {
+                pairs.push_back(*std::move(pair));
+            } else {
+                same->values.insert(same->values.end(), pair->values.begin(), pair->values.end());
+            }
+        }
+    }
+
     static Result<std::optional<IpAddress>> parseSource(std::string_view text) {
         const auto address = IpAddress::parse(text);
         if (!address) return address.error();
@@ -284,6 +361,9 @@ private:
     std::string file_;
     ControlOptions control_;
     std::chrono::milliseconds wait_ = StepDownCommand().wait;
+    Event event_;
+    std::size_t most_ = EventsCommand().most;
+    std::optional<std::size_t> width_;
     SocketAddress address_;
     IpAddress tested_;
     std::function<Command()> make_;  // of the command that was named

@@ -4,16 +4,12 @@
 #include "tools/crnpctl/client_commands.h"
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <istream>
 #include <ostream>
 #include <string_view>
 #include <utility>
 
 #include "common/xml/registration_writer.h"
+#include "tools/crnpctl/input_file.h"
 #include "tools/crnpctl/printable.h"
 
 namespace crnpd::crnpctl {
@@ -41,25 +37,6 @@ ExitStatus sendDocument(const ClientOptions& options, std::string_view document,
     return exitStatusOf(answer->reply.code);
 }
 
-Result<std::string> readAll(std::istream& in, const std::string& name) {
-    std::string bytes;
-    std::array<char, 65'536> piece;
-    while (in.read(piece.data(), piece.size()) || in.gcount() > 0) {
-        bytes.append(piece.data(), static_cast<std::size_t>(in.gcount()));
-        if (bytes.size() > SendCommand::longest)
-            return Error{ErrorCode::noSpace, name + ": longer than 256 MiB"};
-    }
-    if (in.bad()) return Error{ErrorCode::io, name + ": " + std::strerror(errno)};
-    return bytes;
-}
-
-Result<std::string> readDocument(const std::string& file, std::istream& in) {
-    if (file == "-") return readAll(in, "standard input");
-    std::ifstream stream(file, std::ios::binary);
-    if (!stream) return Error{ErrorCode::io, file + ": " + std::strerror(errno)};
-    return readAll(stream, file);
-}
-
 }  // namespace
 
 // Only addresses of the family of --source can be reached from it.
@@ -81,7 +58,7 @@ ExitStatus carryOut(const RegistrationCommand& command, const Process& process) 
 }
 
 ExitStatus carryOut(const SendCommand& command, const Process& process) {
-    const auto document = readDocument(command.file, process.in);
+    const auto document = readInput(command.file, process.in, SendCommand::longest);
     if (!document) return complain(process, document.error().text, ExitStatus::usage);
     return sendDocument(command.options, *document, process);
 }

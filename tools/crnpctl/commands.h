@@ -103,9 +103,23 @@ struct RestoreCommand {
     std::string file;  // "-" is the standard input
 };
 
+struct PublishCommand {
+    static constexpr std::size_t longest = 1U << 20U;  // in bytes, as the server takes it
+
+    ControlOptions options;
+    Event event;       // an empty vendor is the server's
+    std::string file;  // instead of the event: a document; "-" is the standard input
+};
+
+struct EventsCommand {
+    ControlOptions options;
+    std::size_t most = 20;
+    std::optional<std::size_t> width;  // of the table; 0 is any. Nothing: the terminal's
+};
+
 using Command = std::variant<RegistrationCommand, SendCommand, ListenCommand, StatusCommand, RoleCommand,
                              StepDownCommand, ClientsCommand, ClientShowCommand, ClientRemoveCommand,
-                             AccessTestCommand, DumpCommand, RestoreCommand>;
+                             AccessTestCommand, DumpCommand, RestoreCommand, PublishCommand, EventsCommand>;
 
 // What a command needs of the process it runs in; a test has its own.
 struct Process {

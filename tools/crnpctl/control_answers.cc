@@ -14,7 +14,8 @@ namespace {
 
 using nlohmann::json;
 
-// What is asked for contains no text but addresses, so dump() cannot meet broken UTF-8.
+// What is asked for contains no text but addresses and what XML can carry, so dump() cannot meet broken
+// UTF-8.
 std::string requestOf(const json& fields) {
     return fields.dump();
 }
@@ -32,6 +33,13 @@ T field(const json& object, const char* key) {
     return found == object.end() || found->is_null() ? T{} : found->get<T>();
 }
 
+template <typename T>
+std::optional<T> optionalField(const json& object, const char* key) {
+    const auto found = object.find(key);
+    if (found == object.end() || found->is_null()) return std::nullopt;
+    return found->get<T>();
+}
+
 // A key without which the answer would mean something else.
 template <typename T>
 T needed(const json& object, const char* key) {
@@ -42,6 +50,7 @@ Error refusal(const json& answer) {
     const bool notFound = field<std::string>(answer, "code") == "NOT_FOUND";
     auto text = field<std::string>(answer, "error");
     if (text.empty()) text = "the server refused: " + field<std::string>(answer, "code");
+    if (field<bool>(answer, "unknown")) return {ErrorCode::superseded, std::move(text)};
     return {notFound ? ErrorCode::notFound : ErrorCode::cancelled, std::move(text)};
 }
 
@@ -62,17 +71,48 @@ void needsOk(const json& answer) {
     (void)needed<bool>(answer, "ok");
 }
 
+std::vector<NvPair> pairsIn(const json& entry) {
+    std::vector<NvPair> pairs;
+    for (const auto& pair : field<std::vector<json>>(entry, "pairs")) {
+        pairs.push_back(
+            {needed<std::string>(pair, "name"), needed<std::vector<std::string>>(pair, "values")});
+    }
+    return pairs;
+}
+
 EventRegistration eventIn(const json& entry) {
     EventRegistration event;
     event.eventClass = needed<std::string>(entry, "class");
     if (entry.contains("subclass") && !entry["subclass"].is_null()) {
         event.subclass = entry["subclass"].get<std::string>();
     }
-    for (const auto& pair : field<std::vector<json>>(entry, "pairs")) {
-        event.pairs.push_back(
-            {needed<std::string>(pair, "name"), needed<std::vector<std::string>>(pair, "values")});
-    }
+    event.pairs = pairsIn(entry);
     return event;
+}
+
+Progress progressIn(const json& entry) {
+    Progress progress{.position = field<std::int64_t>(entry, "position"),
+                      .waiting = field<std::int64_t>(entry, "waiting"),
+                      .failures = field<std::int64_t>(entry, "failures"),
+                      .isUnderWay = field<bool>(entry, "under_way"),
+                      .isGivenUp = field<bool>(entry, "given_up"),
+                      .nextIn = optionalField<std::int64_t>(entry, "next_in_ms"),
+                      .attempts = {}};
+    for (const auto& attempt : field<std::vector<json>>(entry, "attempts")) {
+        progress.attempts.push_back({field<std::string>(attempt, "time"),
+                                     field<std::int64_t>(attempt, "sequence"),
+                                     field<std::string>(attempt, "result")});
+    }
+    return progress;
+}
+
+EventLine eventLineIn(const json& answer) {
+    return {.sequence = needed<std::int64_t>(answer, "sequence"),
+            .event = {needed<std::string>(answer, "class"), needed<std::string>(answer, "subclass"),
+                      field<std::string>(answer, "vendor"), field<std::string>(answer, "publisher"),
+                      pairsIn(answer)},
+            .wanted = field<std::int64_t>(answer, "wanted"),
+            .delivered = field<std::int64_t>(answer, "delivered")};
 }
 
 ServerStatus statusIn(const json& answer) {
@@ -131,6 +171,21 @@ std::string accessTestRequest(const IpAddress& address) {
     return requestOf({{"request", "access-test"}, {"address", address.text()}});
 }
 
+std::string publishRequest(const Event& event) {
+    auto pairs = json::array();
+    for (const auto& pair : event.pairs)
+        pairs.push_back({{"name", pair.name}, {"values", pair.values}});
+    json fields{{"class", event.eventClass},
+                {"subclass", event.subclass},
+                {"publisher", event.publisher},
+                {"pairs", std::move(pairs)}};
+    if (!event.vendor.empty()) fields["vendor"] = event.vendor;
+    return requestOf({{"request", "publish"}, {"event", std::move(fields)}});
+}
+std::string eventsRequest(std::size_t most) {
+    return requestOf({{"request", "events"}, {"most", most}});
+}
+
 Result<void> readAccepted(std::string_view line) {
     const auto accepted = read(line, [](const json& answer) { return needed<bool>(answer, "ok"); });
     if (!accepted) return accepted.error();
@@ -160,10 +215,38 @@ Result<std::variant<ClientLine, EndLine>> readClientsLine(std::string_view line)
 Result<ClientDetails> readClientDetails(std::string_view line) {
     return read(line, [](const json& answer) {
         needsOk(answer);
-        ClientDetails details{needed<std::string>(answer, "client"), field<std::int64_t>(answer, "id"), {}};
+        ClientDetails details{.client = needed<std::string>(answer, "client"),
+                              .id = field<std::int64_t>(answer, "id"),
+                              .events = {},
+                              .via = field<std::string>(answer, "via"),
+                              .head = optionalField<std::int64_t>(answer, "head")};
+        if (const auto progress = optionalField<json>(answer, "progress"))
+            details.progress = progressIn(*progress);
         for (const auto& entry : needed<std::vector<json>>(answer, "events"))
             details.events.push_back(eventIn(entry));
         return details;
+    });
+}
+
+Result<std::int64_t> readPublished(std::string_view line) {
+    return read(line, [](const json& answer) {
+        needsOk(answer);
+        return needed<std::int64_t>(answer, "sequence");
+    });
+}
+
+Result<EventsHead> readEventsHead(std::string_view line) {
+    return read(line, [](const json& answer) {
+        needsOk(answer);
+        return EventsHead{needed<std::int64_t>(answer, "head"), needed<std::int64_t>(answer, "mark"),
+                          field<std::int64_t>(answer, "laggards"), field<std::int64_t>(answer, "behind")};
+    });
+}
+
+Result<std::variant<EventLine, EventsEnd>> readEventsLine(std::string_view line) {
+    return read(line, [](const json& answer) -> std::variant<EventLine, EventsEnd> {
+        if (field<bool>(answer, "end")) return EventsEnd{needed<std::int64_t>(answer, "events")};
+        return eventLineIn(answer);
     });
 }
 

@@ -5,11 +5,13 @@
 // apart from the output of a reply as JSON (printing.h). docs/operations.md describes the protocol.
 //
 // Promise    A line that is a refusal becomes the error, with its text: notFound for the code NOT_FOUND, else
-//            cancelled. A line that is no such answer at all becomes `damaged`. Keys that are not known are
-//            not looked at: a newer server may say more.
+//            cancelled; superseded where it says that nobody knows whether it was done. A line that is no
+//            such answer at all becomes `damaged`. Keys that are not known are not looked at: a newer server
+//            may say more.
 // Threads    Free functions without state; no library exception leaves them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -33,6 +35,9 @@ namespace crnpd::crnpctl {
 [[nodiscard]] std::string clientShowRequest(const CallbackAddress& client);
 [[nodiscard]] std::string clientRemoveRequest(const CallbackAddress& client);
 [[nodiscard]] std::string accessTestRequest(const IpAddress& address);
+// Every text of the event must be one that XML can carry.
+[[nodiscard]] std::string publishRequest(const Event& event);
+[[nodiscard]] std::string eventsRequest(std::size_t most);
 
 struct ServerStatus {
     std::string version;
@@ -68,10 +73,46 @@ struct EndLine {
     std::int64_t clients = 0;
 };
 
+// How far the delivery to a client is.
+struct Progress {
+    struct Attempt {
+        std::string time;
+        std::int64_t sequence = 0;  // the event's
+        std::string result;
+    };
+
+    std::int64_t position = 0;  // it has everything up to here
+    std::int64_t waiting = 0;   // events
+    std::int64_t failures = 0;  // in a row
+    bool isUnderWay = false;
+    bool isGivenUp = false;              // its removal is under way
+    std::optional<std::int64_t> nextIn;  // milliseconds until the next attempt
+    std::vector<Attempt> attempts;       // the last ones
+};
+
 struct ClientDetails {
     std::string client;
     std::int64_t id = 0;
     std::vector<EventRegistration> events;
+    std::string via{};                   // the server's address that events come from; empty: not known
+    std::optional<std::int64_t> head{};  // the last number that was given
+    std::optional<Progress> progress{};
+};
+
+struct EventsHead {
+    std::int64_t head = 0;
+    std::int64_t mark = 0;  // everybody but the laggards has everything up to here
+    std::int64_t laggards = 0;
+    std::int64_t behind = 0;  // clients that do not have everything
+};
+struct EventLine {
+    std::int64_t sequence = 0;
+    Event event;
+    std::int64_t wanted = 0;  // by so many clients
+    std::int64_t delivered = 0;
+};
+struct EventsEnd {
+    std::int64_t events = 0;
 };
 
 struct Restored {
@@ -94,6 +135,10 @@ struct AccessVerdict {
 [[nodiscard]] Result<ServerStatus> readStatus(std::string_view line);
 [[nodiscard]] Result<std::variant<ClientLine, EndLine>> readClientsLine(std::string_view line);
 [[nodiscard]] Result<ClientDetails> readClientDetails(std::string_view line);
+// The event's number.
+[[nodiscard]] Result<std::int64_t> readPublished(std::string_view line);
+[[nodiscard]] Result<EventsHead> readEventsHead(std::string_view line);
+[[nodiscard]] Result<std::variant<EventLine, EventsEnd>> readEventsLine(std::string_view line);
 // Nothing while the server is still at work.
 [[nodiscard]] Result<std::optional<Restored>> readRestored(std::string_view line);
 [[nodiscard]] Result<AccessVerdict> readAccessVerdict(std::string_view line);

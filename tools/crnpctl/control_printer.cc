@@ -48,6 +48,28 @@ std::string repliesOf(const ServerStatus& status) {
     return parts.empty() ? std::string("none yet") : joined(parts);
 }
 
+std::string nextAttemptOf(const Progress& progress) {
+    if (progress.isGivenUp) return "none: the client is being removed";
+    if (progress.isUnderWay) return "under way";
+    if (!progress.nextIn) return progress.waiting == 0 ? "none needed" : "in its turn";
+    return fmt::format("in {:.1f} s", static_cast<double>(*progress.nextIn) / 1000);
+}
+
+void printProgress(std::ostream& out, const Progress& progress, std::int64_t head) {
+    printRow(out, "position",
+             fmt::format("{} of {}, lag {}", progress.position, head, head - progress.position));
+    printRow(out, "waiting",
+             fmt::format("{} {}", progress.waiting, progress.waiting == 1 ? "event" : "events"));
+    printRow(out, "failures", fmt::format("{} in a row", progress.failures));
+    printRow(out, "next attempt", nextAttemptOf(progress));
+    if (!progress.attempts.empty())
+        printRow(out, "attempts", fmt::format("the last {}", progress.attempts.size()));
+    for (const auto& attempt : progress.attempts) {
+        fmt::print(out, "  {}  event {}  {}\n", printable(attempt.time), attempt.sequence,
+                   printable(attempt.result));
+    }
+}
+
 }  // namespace
 
 void printStatus(std::ostream& out, const ServerStatus& status) {
@@ -84,6 +106,12 @@ void printClientDetails(std::ostream& out, const ClientDetails& details) {
     printRow(out, "events", details.events.empty() ? "none" : fmt::format("{}", details.events.size()));
     for (const auto& event : details.events)
         fmt::print(out, "  {}\n", printable(formatEvent(event)));
+    if (!details.via.empty()) printRow(out, "events from", details.via);
+    if (details.progress) {
+        printProgress(out, *details.progress, details.head.value_or(details.progress->position));
+    } else if (details.head) {
+        printRow(out, "position", "not known: the delivery did not answer in time");
+    }
 }
 
 void printAccessVerdict(std::ostream& out, const AccessVerdict& verdict) {

@@ -58,7 +58,7 @@ void addValue(std::vector<NvPair>& pairs, std::string name, std::string value) {
     }
 }
 
-Result<void> parsePair(std::string_view text, std::vector<NvPair>& pairs) {
+Result<void> addPair(std::string_view text, std::vector<NvPair>& pairs) {
     const auto [left, right] = splitFirst(text, '=');
     if (!right) {
         return wrong(text, R"(a pair is NAME=VALUE; a comma inside a value is typed \,)");
@@ -76,7 +76,7 @@ Result<std::vector<NvPair>> parsePairs(std::string_view text) {
     std::vector<NvPair> pairs;
     for (std::optional<std::string_view> rest = text; rest;) {
         const auto [pair, behind] = splitFirst(*rest, ',');
-        if (const auto parsed = parsePair(pair, pairs); !parsed) return parsed.error();
+        if (const auto parsed = addPair(pair, pairs); !parsed) return parsed.error();
         rest = behind;
     }
     return pairs;
@@ -116,6 +116,24 @@ Result<EventRegistration> parseEvent(std::string_view text) {
     }
     normalize(event);
     return event;
+}
+
+Result<NvPair> parsePair(std::string_view text) {
+    if (!xml::isLegalText(text)) return wrong(text, "holds bytes that are no UTF-8 or that XML cannot carry");
+    const auto [left, right] = splitFirst(text, '=');
+    if (!right) return wrong(text, "a pair is NAME=VALUE[,VALUE]...");
+    auto name = unescape(left);
+    if (!name) return wrong(text, name.error().text);
+    if (name->empty()) return wrong(text, "the NAME is missing before '='");
+    NvPair pair{*std::move(name), {}};
+    for (auto rest = right; rest;) {
+        const auto [value, behind] = splitFirst(*rest, ',');
+        auto plain = unescape(value);
+        if (!plain) return wrong(text, plain.error().text);
+        pair.values.push_back(*std::move(plain));
+        rest = behind;
+    }
+    return pair;
 }
 
 std::string formatEvent(const EventRegistration& event) {

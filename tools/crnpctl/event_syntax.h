@@ -28,6 +28,10 @@ namespace crnpd::crnpctl {
 // Normalized. Errors: invalidArgument, also for text that XML cannot carry.
 [[nodiscard]] Result<EventRegistration> parseEvent(std::string_view text);
 
+// A pair of an event that is published: NAME=VALUE[,VALUE]..., with the same backslashes. Several values are
+// an array. Errors: invalidArgument.
+[[nodiscard]] Result<NvPair> parsePair(std::string_view text);
+
 // The other way round; parseEvent() makes an equal registration of it unless that cannot be typed.
 [[nodiscard]] std::string formatEvent(const EventRegistration& event);
 

@@ -16,7 +16,7 @@ struct Row {
     std::string_view meaning;
 };
 
-constexpr std::array<Row, 15> rows{{
+constexpr std::array<Row, 16> rows{{
     {ExitStatus::ok, "OK, or the control command was carried out"},
     {ExitStatus::failed, "no reply, no connection, or the control socket refused"},
     {ExitStatus::usage, "the command line is wrong, or FILE cannot be read or is no whole dump"},
@@ -32,7 +32,12 @@ constexpr std::array<Row, 15> rows{{
     {ExitStatus::unknownReply, "the answer is no SC_REPLY, or its STATUS_CODE is unknown"},
     {ExitStatus::standby, "the server stands by (role)"},
     {ExitStatus::changing, "the server is starting, taking over, stepping down or stopped (role)"},
+    {ExitStatus::unknown, "nobody knows whether the event was published (publish)"},
 }};
+
+std::string row(ExitStatus status, std::string_view meaning) {
+    return fmt::format("  {:>2}  {}\n", static_cast<int>(status), meaning);
+}
 
 }  // namespace
 
@@ -62,22 +67,28 @@ ExitStatus exitStatusOf(StatusCode code) noexcept {
 
 std::string exitStatusTable(ExitStatus last) {
     std::string table;
-    for (const auto& row : rows) {
-        if (row.status > last) break;
-        table += fmt::format("  {:>2}  {}\n", static_cast<int>(row.status), row.meaning);
+    for (const auto& [status, meaning] : rows) {
+        if (status > last) break;
+        table += row(status, meaning);
     }
     return table;
 }
 
 std::string roleExitStatusTable() {
-    const auto row = [](ExitStatus status, std::string_view meaning) {
-        return fmt::format("  {:>2}  {}\n", static_cast<int>(status), meaning);
-    };
     return row(ExitStatus::ok, "the server is active") +
            row(ExitStatus::failed, "no server answers at the control socket") +
            row(ExitStatus::usage, "the command line is wrong") +
            row(ExitStatus::standby, "standby: another server is active, or none can be") +
            row(ExitStatus::changing, "starting, taking over, stepping down or stopped");
+}
+
+std::string publishExitStatusTable() {
+    return row(ExitStatus::ok, "the event is published, and durable") +
+           row(ExitStatus::failed, "it is not published: no connection, or the server refused") +
+           row(ExitStatus::usage,
+               "it is not published: the command line is wrong, or the file is no SC_EVENT") +
+           row(ExitStatus::unknown,
+               "nobody knows: the answer was cut off, or another server took over meanwhile");
 }
 
 }  // namespace crnpd::crnpctl

@@ -27,13 +27,16 @@ enum class ExitStatus {
     unknownReply = 12,  // an answer that is no SC_REPLY or has an unknown STATUS_CODE
     standby = 13,       // the server that was asked for its role stands by
     changing = 14,      // it is on its way from one role to another, or stopped
+    unknown = 15,       // nobody knows whether the event was published
 };
 
 [[nodiscard]] ExitStatus exitStatusOf(StatusCode code) noexcept;
 
 // One row a status, for the help text; `last` is the last row.
-[[nodiscard]] std::string exitStatusTable(ExitStatus last = ExitStatus::changing);
+[[nodiscard]] std::string exitStatusTable(ExitStatus last = ExitStatus::unknown);
 // The same of `crnpctl role`, whose 0 means more.
 [[nodiscard]] std::string roleExitStatusTable();
+// And of `crnpctl publish`.
+[[nodiscard]] std::string publishExitStatusTable();
 
 }  // namespace crnpd::crnpctl

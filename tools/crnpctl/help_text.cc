@@ -23,6 +23,8 @@ std::string examplesHelp() {
   crnpctl clients --json
   crnpctl client show 192.0.2.7:2001
   crnpctl access test 192.0.2.7
+  crnpctl publish --class EC_Cluster --subclass ESC_cluster_rg_state --pair rg_name=web-rg
+  crnpctl events --most 5
   crnpctl dump --output registrations.dump
   crnpctl restore registrations.dump
 
@@ -108,6 +110,35 @@ std::string restoreHelp() {
   more before anything is changed. The server must be active and have no clients.
   All of the dump is restored or none of it, and it is durable when this command
   says so.
+)";
+}
+
+std::string publishHelp() {
+    return R"(Pairs:
+  NAME=VALUE[,VALUE]...
+
+  rg_name=web-rg             one value
+  state_list=ONLINE,OFFLINE  an array of two values, in the order as typed
+
+  A repeated NAME adds values. A backslash takes the meaning from one of
+  \ , = : / behind it: 'text=a\,b' has the value "a,b"; quote it for the shell.
+  FILE holds one SC_EVENT as docs/protocol.md has it, of at most 1 MiB.
+
+)"
+           "Exit status:\n" +
+           publishExitStatusTable();
+}
+
+std::string eventsHelp() {
+    return R"(Columns:
+  NUMBER     the event's place in the one order of all
+  DELIVERED  to how many clients, of how many that want it
+  EVENT      CLASS/SUBCLASS
+  PUBLISHER  who published it
+  PAIRS      NAME=VALUE or NAME=[VALUE, VALUE]
+
+  The last line says which number was given last (head), and up to which everybody
+  has everything (mark). Laggards are clients that the mark does not wait for.
 )";
 }
 

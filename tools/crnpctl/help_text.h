@@ -19,5 +19,7 @@ namespace crnpd::crnpctl {
 [[nodiscard]] std::string stepDownHelp();
 [[nodiscard]] std::string dumpHelp();
 [[nodiscard]] std::string restoreHelp();
+[[nodiscard]] std::string publishHelp();
+[[nodiscard]] std::string eventsHelp();
 
 }  // namespace crnpd::crnpctl

@@ -228,7 +228,7 @@ TEST_F(ControlServerTest, ADocumentIsPublishedAndAnsweredWithADocument) {
     ASSERT_TRUE(server.start(path, 0660));
     EXPECT_EQ(publish(xml::writeEvent(event)), (Reply{StatusCode::ok, "event 17 published"}));
     EXPECT_EQ(operations.published, std::vector{event});
-    EXPECT_EQ(publish("<SC_EVENT>").code, StatusCode::malformed);
+    EXPECT_EQ(publish("<SC_EVENT></SC_REPLY>").code, StatusCode::malformed);
 }
 
 TEST_F(ControlServerTest, WhiteSpaceMayStandBeforeADocumentAndBeforeARequest) {

@@ -28,8 +28,8 @@ protected:
         dispatch(request, operations, {write, [] { return std::nullopt; }});
         return answer;
     }
-    nlohmann::json publish(const std::string& event) {
-        return ask(R"({"request":"publish","event":)" + event + "}").at(0);
+    nlohmann::json publish(const std::string& what) {
+        return ask(R"({"request":"publish","event":)" + what + "}").at(0);
     }
     nlohmann::json refusedWith(Error error) {
         operations.number = std::move(error);
@@ -62,8 +62,11 @@ TEST_F(EventRequestsTest, WhatIsMissingIsTheServersOrNothing) {
 }
 
 TEST_F(EventRequestsTest, APublicationIsLogged) {
+    spdlog::default_logger()->set_level(spdlog::level::debug);
     publish(R"({"class":"C","subclass":"S"})");
-    lines.waitFor("CRNPD-CTL-009");
+    EXPECT_EQ(lines.count("CRNPD-CTL-009"), 1U);
+    refusedWith({ErrorCode::busy, "not active"});
+    EXPECT_EQ(lines.count("CRNPD-CTL-009"), 1U);
 }
 
 TEST_F(EventRequestsTest, WhatHasAnotherShapeIsRefusedWithWhatWasExpected) {
