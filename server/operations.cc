@@ -57,6 +57,19 @@ Error notEmpty(std::size_t clients) {
                         clients, clients == 1 ? "client is" : "clients are")};
 }
 
+control::Progress progressOf(delivery::ClientProgress&& progress) {
+    control::Progress shown;
+    shown.position = progress.position;
+    shown.waiting = progress.waiting;
+    shown.failures = progress.failures;
+    shown.isUnderWay = progress.underWay;
+    shown.isGivenUp = progress.leaving;
+    shown.nextIn = progress.nextIn;
+    for (auto& attempt : progress.attempts)
+        shown.attempts.push_back({attempt.at, attempt.event, std::move(attempt.result)});
+    return shown;
+}
+
 }  // namespace
 
 Error ServerOperations::notActive() const {
@@ -177,16 +190,28 @@ Result<std::vector<control::ClientSummary>> ServerOperations::clients() {
 }
 
 Result<control::ClientDetails> ServerOperations::client(const CallbackAddress& address) {
-    const auto found = ask([address](const commit::View& view) -> std::optional<registry::Entry> {
+    struct Found {
+        registry::Entry entry;
+        IpAddress via;
+        Sequence last;
+    };
+    const auto found = ask([address](const commit::View& view) -> std::optional<Found> {
         const auto* const entry = view.registry.client(address);
-        return entry == nullptr ? std::nullopt : std::optional(*entry);
+        if (entry == nullptr) return std::nullopt;
+        return Found{*entry, view.registry.via(*entry), view.registry.last()};
     });
     if (!found) return found.error();
     if (!*found)
         return Error{ErrorCode::notFound, fmt::format("no client is registered at {}", address.text())};
-    auto events = decodeRegistrations((*found)->registrations);
+    auto events = decodeRegistrations((*found)->entry.registrations);
     if (!events) return events.error();
-    return control::ClientDetails{address, (*found)->id, std::move(*events)};
+    control::ClientDetails details{address,       (*found)->entry.id, std::move(*events),
+                                   (*found)->via, (*found)->last,     std::nullopt};
+    if (const auto serving = state_.serving()) {
+        if (auto progress = serving->delivery().clientProgress(address))
+            details.progress = progressOf(std::move(*progress));
+    }
+    return details;
 }
 
 Result<Reply> ServerOperations::remove(const CallbackAddress& address) {
@@ -204,6 +229,25 @@ Result<Reply> ServerOperations::remove(const CallbackAddress& address) {
         ErrorCode::io,
         fmt::format("it is not known whether {} was removed: look with crnpctl client show, and at the disk",
                     address.text())};
+}
+
+Result<Sequence> ServerOperations::publish(Event event) {
+    const auto publisher = state_.publisher();
+    if (!publisher) return notActive();
+    if (event.vendor.empty()) event.vendor = state_.settings()->delivery.vendor;
+    return publisher->publish(std::move(event));
+}
+
+Result<control::Events> ServerOperations::events(std::size_t most) {
+    const auto serving = state_.serving();
+    if (!serving) return notActive();
+    const auto progress = serving->delivery().events(most);
+    if (!progress) return Error{ErrorCode::io, "the delivery has not answered in time: look at the log"};
+    control::Events events{
+        progress->head, progress->mark.upTo, progress->mark.laggards.size(), progress->behind, {}};
+    for (const auto& event : progress->events)
+        events.last.push_back({event.sequence, event.event, event.wanted, event.have});
+    return events;
 }
 
 control::AccessAnswer ServerOperations::access(const IpAddress& address) {

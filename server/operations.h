@@ -20,6 +20,7 @@
 #include "server/control/operations.h"
 #include "server/failover/failover.h"
 #include "server/serving.h"
+#include "server/source/publisher.h"
 
 namespace crnpd {
 
@@ -34,6 +35,8 @@ public:
     [[nodiscard]] std::shared_ptr<const access::AccessList> access() const { return read(access_); }
     // Null unless active. Whoever holds it keeps it alive: hold it briefly.
     [[nodiscard]] std::shared_ptr<Serving> serving() const { return read(serving_); }
+    // Where events go as long as this server has the role it has; null where it has no way to publish.
+    [[nodiscard]] std::shared_ptr<source::Publisher> publisher() const { return read(publisher_); }
 
     void setSettings(config::Settings settings) {
         write(settings_, std::make_shared<const config::Settings>(std::move(settings)));
@@ -42,6 +45,10 @@ public:
     // Returns the one before.
     std::shared_ptr<Serving> setServing(std::shared_ptr<Serving> serving) {
         return write(serving_, std::move(serving));
+    }
+
+    void setPublisher(std::shared_ptr<source::Publisher> publisher) {
+        write(publisher_, std::move(publisher));
     }
 
 private:

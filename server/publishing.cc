@@ -3,8 +3,9 @@
 #include "server/publishing.h"
 
 #include <future>
+#include <mutex>
 #include <optional>
-#include <utility>
+#include <string>
 
 #include "server/serving.h"
 
@@ -21,6 +22,36 @@ Result<Sequence> CommittedPublisher::publish(Event event) {
     return Error{ErrorCode::superseded,
                  "it is not known whether the event was published: the commit has taken more than " +
                      std::to_string(patience.count()) + " s; look with crnpctl events, and at the disk"};
+}
+
+struct PostedEvents::Office {
+    std::mutex mutex;
+    Posts* posts = nullptr;
+
+    // While nobody knows what became of it, its poster is left waiting: the next leader may answer.
+    void settle(const std::string& post, const Result<Sequence>& published) {
+        if (published || published.error().code == ErrorCode::superseded) return;
+        const std::scoped_lock lock(mutex);
+        if (posts != nullptr) posts->refuse(post);
+    }
+};
+
+PostedEvents::PostedEvents(Backend& backend, store::Term term, const std::shared_ptr<Serving>& serving)
+    : office_(std::make_shared<Office>()) {
+    // Held while the first posts may come already.
+    const std::scoped_lock lock(office_->mutex);
+    posts_ = backend.watchPosts(
+        term, [office = office_, serving](const std::string& post, std::shared_ptr<const Event> event) {
+            serving->committer().publish(
+                std::move(event), post,
+                [office, post](const Result<Sequence>& published) { office->settle(post, published); });
+        });
+    office_->posts = posts_.get();
+}
+
+PostedEvents::~PostedEvents() {
+    const std::scoped_lock lock(office_->mutex);
+    office_->posts = nullptr;
 }
 
 }  // namespace crnpd

@@ -1,17 +1,19 @@
 // Copyright the crnpd authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Publishing on the active server: the committer numbers the event and stores it, whoever publishes waits.
+// Publishing on the active server: the committer numbers the event and stores it, whoever publishes waits;
+// and what standbys have posted is published in their place.
 //
-// Threads    publish() on any, several at a time. The committer must outlive the object's last call: whoever
-//            calls holds the Serving that both belong to.
+// Threads    publish() on any, several at a time. PostedEvents is made and destroyed by the failover thread.
 #pragma once
 
 #include <chrono>
 #include <memory>
+#include <utility>
 
-#include "server/commit/committer.h"
+#include "server/backend.h"
 #include "server/source/publisher.h"
+#include "server/store/election.h"
 
 namespace crnpd {
 
@@ -28,6 +30,23 @@ public:
 
 private:
     std::shared_ptr<Serving> serving_;
+};
+
+// What standbys post, as long as this server leads; nothing where the store has no posts. Goes before the
+// store.
+class PostedEvents {
+public:
+    PostedEvents(Backend& backend, store::Term term, const std::shared_ptr<Serving>& serving);
+    ~PostedEvents();
+    PostedEvents(const PostedEvents&) = delete;
+    PostedEvents& operator=(const PostedEvents&) = delete;
+
+private:
+    // The committer may answer when this is gone.
+    struct Office;
+
+    std::shared_ptr<Office> office_;
+    std::unique_ptr<Posts> posts_;
 };
 
 }  // namespace crnpd

@@ -100,7 +100,9 @@ Server::Server(std::filesystem::path configFile, const config::Settings& setting
           backend_->election(), [this](store::Term term) { return backend_->openStore(term); },
           backend_->name(), *this, clock_),
       operations_(state_, failover_, *backend_, clock_),
-      control_(operations_, xml_) {}
+      control_(operations_, xml_) {
+    state_.setPublisher(backend_->poster());
+}
 
 Server::~Server() = default;
 
@@ -122,7 +124,7 @@ int Server::run() {
 
 // --- Duties ---------------------------------------------------------------------------------------------
 
-Result<void> Server::takeOver(store::Term, store::RegistrationStore& store, Snapshot snapshot) {
+Result<void> Server::takeOver(store::Term term, store::RegistrationStore& store, Snapshot snapshot) {
     const std::scoped_lock lock(changeMutex_);
     const auto settings = state_.settings();
     auto serving = std::make_shared<Serving>(
@@ -132,11 +134,15 @@ Result<void> Server::takeOver(store::Term, store::RegistrationStore& store, Snap
             .superseded = [this](const std::string& reason) { failover_.lose(reason); }});
     state_.setServing(serving);
     if (const auto listening = serving->listen(settings->listen); !listening) return listening.error();
+    state_.setPublisher(std::make_shared<CommittedPublisher>(serving));
+    posted_ = std::make_unique<PostedEvents>(*backend_, term, serving);
     loop_.post([this] { tick(); });
     return {};
 }
 
 void Server::stepDown(failover::Manner manner) {
+    state_.setPublisher(backend_->poster());
+    posted_.reset();
     const auto serving = state_.setServing(nullptr);
     if (!serving) return;
     if (manner == failover::Manner::superseded) serving->abandon();

@@ -28,6 +28,7 @@
 #include "server/net/local_networks.h"
 #include "server/net/loop.h"
 #include "server/operations.h"
+#include "server/publishing.h"
 #include "server/service/notifier.h"
 #include "server/service/pulse.h"
 #include "server/serving.h"
@@ -78,6 +79,8 @@ private:
     failover::Failover failover_;
     ServerOperations operations_;
     control::ControlServer control_;
+
+    std::unique_ptr<PostedEvents> posted_;  // the failover thread's, while active
 
     // Held while settings or the access list change and while a takeover begins with them, so that it misses
     // neither.

@@ -104,6 +104,11 @@ Result<std::string> readName(const Value& value) {
     return text;
 }
 
+Result<bool> readYesOrNo(const Value& value) {
+    if (const auto* yes = value.as<bool>()) return *yes;
+    return refusal(value, "is neither true nor false");
+}
+
 Result<mode_t> readMode(const Value& value) {
     const auto* text = value.as<std::string>();
     if (text == nullptr) return refusal(value, "is not an octal number in quotes");

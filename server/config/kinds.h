@@ -42,6 +42,7 @@ Result<std::filesystem::path> readPath(const Value& value, std::size_t longest);
 Result<std::filesystem::path> readOptionalPath(const Value& value, std::size_t longest);
 Result<std::string> readKeyPrefix(const Value& value);
 Result<std::string> readName(const Value& value);
+Result<bool> readYesOrNo(const Value& value);
 Result<mode_t> readMode(const Value& value);
 Result<LogTarget> readLogTarget(const Value& value);
 std::string modeText(mode_t mode);
@@ -119,6 +120,13 @@ template <typename Field>
 Kind optionalName(std::string allowed, Field field) {
     return single(
         std::move(allowed), readName, [](const std::string& text) { return inQuotes(text); }, field);
+}
+
+template <typename Field>
+Kind yesOrNo(Field field) {
+    return single(
+        "true or false", readYesOrNo, [](bool value) { return std::string(value ? "true" : "false"); },
+        field);
 }
 
 template <typename Field>

@@ -38,6 +38,25 @@ void addTop(std::vector<Setting>& rows) {
                     "Threads that serve connections; 0 = one for each core but one, from 1 to 4."});
 }
 
+void addDelivery(std::vector<Setting>& rows) {
+    const auto in = [](auto member) { return at(&Settings::delivery, member); };
+    rows.push_back({"", "vendor", R"("SUNW")", Effect::reload,
+                    optionalName("a text", in(&DeliverySettings::vendor)),
+                    "VENDOR of events that are published without one."});
+    rows.push_back({"", "client_timeout", R"("1m")", Effect::reload,
+                    time({1s, 1h}, in(&DeliverySettings::timeout)),
+                    "How long one attempt to deliver an event may take."});
+    rows.push_back({"", "client_retry_count", "10", Effect::reload,
+                    number({1, 100}, in(&DeliverySettings::retryCount)),
+                    "How often delivery is tried again before a client is removed."});
+    rows.push_back({"", "client_retry_interval", R"("30m")", Effect::reload,
+                    time({1s, 24h}, in(&DeliverySettings::retryInterval)),
+                    "The time over which those attempts are spread."});
+    rows.push_back({"", "bind_source_port", "false", Effect::reload,
+                    yesOrNo(in(&DeliverySettings::bindSourcePort)),
+                    "Whether events come from the port that the server listens on."});
+}
+
 void addLimits(std::vector<Setting>& rows) {
     const auto in = [](auto member) { return at(&Settings::limits, member); };
     rows.push_back({"limits", "message_bytes", "1048576", Effect::reload,
@@ -56,6 +75,9 @@ void addLimits(std::vector<Setting>& rows) {
     rows.push_back({"limits", "removal_memory", R"("24h")", Effect::reload,
                     time({1s, 24h * 365}, in(&Limits::removalMemory)),
                     "How long a removal is remembered, so that its repetition is answered OK."});
+    rows.push_back({"limits", "queue_events", "10000", Effect::reload,
+                    number({10, 1'000'000}, in(&Limits::queueEvents)),
+                    "Events that may wait for one client before it gets the current state instead."});
 }
 
 void addStore(std::vector<Setting>& rows) {
@@ -142,6 +164,7 @@ const std::vector<Setting>& settingsTable() {
     static const auto table = [] {
         std::vector<Setting> rows;
         addTop(rows);
+        addDelivery(rows);
         addLimits(rows);
         addStore(rows);
         addEtcd(rows);

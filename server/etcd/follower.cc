@@ -77,6 +77,7 @@ Result<Follower::Reading> Follower::readAll(const std::stop_token& stop) {
         const auto page = readPage(after, reading.revision, stop);
         if (!page) return page.error();
         reading.revision = page->revision;
+        tellProgress();
         for (const auto& row : page->rows) {
             if (auto put = reading.mirror.put(row); !put) return put.error();
         }
@@ -88,6 +89,12 @@ Result<Follower::Reading> Follower::readAll(const std::stop_token& stop) {
                      fmt::format("the rows in etcd are not those that {} tells of, at revision {}",
                                  options_.keys.head(), reading.revision)};
     return reading;
+}
+
+void Follower::tellProgress() {
+    const std::scoped_lock lock(mutex_);
+    ++pagesRead_;
+    arrived_.notify_all();
 }
 
 // With a second and a third member, should the first one not answer.
@@ -224,7 +231,13 @@ std::optional<Snapshot> Follower::takeAt(Revision revision, std::chrono::millise
     const auto hasArrived = [&] {
         return mirror_ && !isGiven_ && broken_.empty() && mirror_->headRevision() >= revision;
     };
-    if (isGiven_ || !arrived_.wait_for(lock, limit, hasArrived)) return std::nullopt;
+    if (isGiven_) return std::nullopt;
+    // To read everything beside a reading that is getting on would only slow down both.
+    while (!hasArrived()) {
+        const auto pages = pagesRead_;
+        if (!arrived_.wait_for(lock, limit, [&] { return hasArrived() || pagesRead_ != pages; }))
+            return std::nullopt;
+    }
     // Behind it somebody else has written; and what a restore has left is no state.
     if (mirror_->headRevision() != revision || mirror_->isFilling()) return std::nullopt;
     isGiven_ = true;

@@ -70,6 +70,7 @@ private:
     };
     [[nodiscard]] Result<Reading> readAll(const std::stop_token& stop);
     [[nodiscard]] Result<Page> readPage(const std::string& after, Revision at, const std::stop_token& stop);
+    void tellProgress();
     void take(Reading reading);
     // Until it is stopped or everything has to be read anew.
     void keepUp(const std::stop_token& stop);
@@ -95,6 +96,7 @@ private:
     std::string broken_;  // why everything has to be read anew
     Status status_;
     bool isGiven_ = false;
+    std::uint64_t pagesRead_ = 0;
     std::stop_source stop_;
 
     std::thread thread_;

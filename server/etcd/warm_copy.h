@@ -18,7 +18,8 @@ class WarmCopy {
 public:
     virtual ~WarmCopy() = default;
     // The copy as of exactly `revision`, which is one at which the head was put; waits at most `limit` for it
-    // to arrive. Nothing if it does not. May be called once for each leadership: the copy is given away.
+    // to arrive, or, while it is being made, for each next part of it. Nothing if it does not. May be called
+    // once for each leadership: the copy is given away.
     [[nodiscard]] virtual std::optional<Snapshot> takeAt(Revision revision,
                                                          std::chrono::milliseconds limit) noexcept = 0;
 };

@@ -26,7 +26,7 @@ public:
     };
 
     static constexpr std::uint32_t linesPerSecond = 200;
-    static constexpr std::size_t places = 1024;
+    static constexpr std::size_t places = 4096;
 
     explicit Flood(const Clock& clock) : clock_(clock) {}
 

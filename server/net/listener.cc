@@ -66,6 +66,9 @@ Result<std::shared_ptr<ListenSocket>> ListenSocket::open(const SocketAddress& ad
     if (::bind(fd.fd(), reinterpret_cast<const sockaddr*>(&name), length) != 0)
         return cannotListen(address, errno);
     if (::listen(fd.fd(), backlog) != 0) return cannotListen(address, errno);
+    // From here on connections of ours may come from this port (bind_source_port); not before, or a second
+    // server could listen on it unseen. Comfort, too.
+    setOption(fd.fd(), SOL_SOCKET, SO_REUSEPORT, 1);
     length = sizeof name;
     if (::getsockname(fd.fd(), reinterpret_cast<sockaddr*>(&name), &length) != 0)
         return cannotListen(address, errno);

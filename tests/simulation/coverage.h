@@ -46,6 +46,9 @@ inline constexpr const char* required[] = {
     "reply lost",
     "client gave up waiting",
     "two nodes active at once",
+    "event acknowledged",
+    "event refused",
+    "event of which nobody knows",
 };
 
 }  // namespace crnpd::simulation

@@ -166,6 +166,27 @@ public:
     bool isShared() const noexcept override { return false; }
 };
 
+// Acknowledges events that it does not keep.
+class EventlessStore final : public AlteredStore {
+public:
+    using AlteredStore::AlteredStore;
+    CommitOutcome carryOut(BatchId batch, std::span<const Change> changes,
+                           const EventChanges& /*events*/) noexcept override {
+        return inner_.commit(batch, changes);
+    }
+};
+
+// The numbers go on above the rows that are left, as if a number went with its row.
+class ForgetfulStore final : public AlteredStore {
+public:
+    using AlteredStore::AlteredStore;
+    Result<Snapshot> load() noexcept override {
+        auto rows = inner_.load();
+        if (rows) rows->last = rows->events.empty() ? 0 : rows->events.back().sequence;
+        return rows;
+    }
+};
+
 template <typename Altered>
 Mutation ofEtcd() {
     Mutation mutation;
@@ -205,6 +226,17 @@ Mutation settledUnconfirmed() {
 // Guards still refuse what rests on the past, so no client is told a lie: the server is of no use instead.
 Mutation fenceSkipped() {
     return ofEtcd<WithoutFence>();
+}
+
+Mutation eventsNotStored() {
+    auto mutation = ofStore<EventlessStore>();
+    mutation.judgeByAnswersOnly = false;
+    return mutation;
+}
+Mutation lastNumberForgotten() {
+    auto mutation = ofStore<ForgetfulStore>();
+    mutation.judgeByAnswersOnly = false;
+    return mutation;
 }
 
 }  // namespace crnpd::simulation

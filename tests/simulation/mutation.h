@@ -31,5 +31,7 @@ struct Mutation {
 [[nodiscard]] Mutation unknownRefused();
 [[nodiscard]] Mutation settledUnconfirmed();
 [[nodiscard]] Mutation fenceSkipped();
+[[nodiscard]] Mutation eventsNotStored();
+[[nodiscard]] Mutation lastNumberForgotten();
 
 }  // namespace crnpd::simulation

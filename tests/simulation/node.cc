@@ -193,6 +193,7 @@ bool Node::open(store::Term term) {
     const auto& alter = setting_.mutation.store;
     if (alter) life.alteredStore = alter(*life.observed);
     store::RegistrationStore& store = alter ? *life.alteredStore : *life.observed;
+    const auto acknowledged = around_.publications().acknowledged();
     auto snapshot = store.load();
     if (life.isOver) return false;
     if (!snapshot) {
@@ -205,6 +206,10 @@ bool Node::open(store::Term term) {
     commit::GroupCommit::Options limits;
     limits.outcomeLimit = patience;
     limits.superseded = [&life](const std::string&) { life.isSuperseded = true; };
+    limits.audience = [this, &life](const std::vector<Committed>& told) {
+        around_.publications().committed(life.group->view().head, told);
+    };
+    around_.publications().loaded(*snapshot, acknowledged);
     life.group = std::make_unique<commit::GroupCommit>(store, setting_.clock, setting_.rules, limits);
     life.group->load(std::move(*snapshot));
     return true;
@@ -255,6 +260,17 @@ bool Node::submit(const registry::Request& request, const commit::Completion& co
                                                      const auto alive = life.lock();
                                                      if (alive && !alive->isOver) completion(outcome);
                                                  }});
+    return true;
+}
+
+bool Node::publish(std::shared_ptr<const Event> event, const commit::Published& published) {
+    if (!isActive() || isCut_) return false;
+    const std::weak_ptr<Life> life = life_;
+    life_->queue.emplace_back(commit::Publication(std::move(event), std::nullopt,
+                                                  [life, published](const Result<Sequence>& number) {
+                                                      const auto alive = life.lock();
+                                                      if (alive && !alive->isOver) published(number);
+                                                  }));
     return true;
 }
 

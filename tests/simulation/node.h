@@ -19,6 +19,7 @@
 #include "server/failover/role.h"
 #include "tests/simulation/coverage.h"
 #include "tests/simulation/mutation.h"
+#include "tests/simulation/publications.h"
 #include "tests/support/manual_clock.h"
 #include "tests/support/simulated_etcd.h"
 
@@ -33,6 +34,8 @@ public:
     virtual void report(const std::string& violation) = 0;
     virtual void count(const char* event) = 0;
     virtual void trace(const std::string& line) = 0;
+    // What is known of events.
+    virtual Publications& publications() = 0;
 };
 
 class Node {
@@ -55,6 +58,7 @@ public:
 
     // False: nobody listens.
     [[nodiscard]] bool submit(const registry::Request& request, const commit::Completion& completion);
+    [[nodiscard]] bool publish(std::shared_ptr<const Event> event, const commit::Published& published);
 
     void keepLeaseAlive();
     void noticeLoss();

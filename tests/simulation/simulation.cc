@@ -23,7 +23,13 @@ constexpr unsigned deepest = 6;
 }  // namespace
 
 Simulation::Simulation(std::uint64_t seed, const Mutation& mutation, Coverage& coverage, bool tells)
-    : random_(seed), mutation_(mutation), coverage_(coverage), tells_(tells) {
+    : random_(seed),
+      mutation_(mutation),
+      coverage_(coverage),
+      tells_(tells),
+      publications_([this](const std::string& violation) {
+          if (!mutation_.judgeByAnswersOnly) report(violation);
+      }) {
     drawFaults();
     const bool removalsFade = draw(8) == 0;
     if (removalsFade) rules_.removalMemory = std::chrono::seconds{5};
@@ -105,8 +111,10 @@ void Simulation::step() {
 
 void Simulation::happen() {
     const auto what = draw(100);
-    if (what < 40) {
+    if (what < 37) {
         clients_[draw(clients_.size())]->step();
+    } else if (what < 40) {
+        publish();
     } else if (what < 80) {
         stepNode();
     } else if (what < 88) {
@@ -121,6 +129,21 @@ void Simulation::happen() {
 void Simulation::stepNode() {
     auto& node = *nodes_[draw(nodes_.size())];
     if (!node.isInACall()) node.step();
+}
+
+// Whoever publishes does not repeat: what was not acknowledged may be there or not.
+void Simulation::publish() {
+    auto& node = *nodes_[draw(nodes_.size())];
+    const auto event = publications_.invent();
+    const bool isTaken = node.publish(event, [this, event](const Result<Sequence>& number) {
+        const bool isNew = static_cast<bool>(number);
+        trace(fmt::format("event {}: {}", event->eventClass,
+                          isNew ? std::to_string(*number) : number.error().text));
+        count(isNew ? "event acknowledged" : "event refused");
+        if (!isNew && number.error().code == ErrorCode::superseded) count("event of which nobody knows");
+        if (isNew) publications_.acknowledged(*event, *number);
+    });
+    if (isTaken) trace(fmt::format("event {} is published at {}", event->eventClass, node.name()));
 }
 
 void Simulation::keepLeases() {
@@ -200,7 +223,9 @@ void Simulation::look() {
     const auto lease = etcd_.grant(std::chrono::hours{1});
     const auto standing = etcd::seize(link, etcd::Keys("/crnpd"), *lease, {"in the end", ""});
     etcd::EtcdStore store(link, clock_, *standing->term, {}, nullptr);
-    if (const auto snapshot = store.load(); !snapshot) report("in the end: " + snapshot.error().text);
+    const auto snapshot = store.load();
+    if (!snapshot) return report("in the end: " + snapshot.error().text);
+    publications_.loaded(*snapshot, publications_.acknowledged());
     for (auto& client : clients_)
         client->look();
 }

@@ -1,8 +1,9 @@
 // Copyright the crnpd authors
 // SPDX-License-Identifier: Apache-2.0
 
-// A few servers on one etcd, and clients that repeat what was not answered, all in one thread: what happens,
-// and in which order, is drawn from the seed, so the same seed is the same story.
+// A few servers on one etcd, clients that repeat what was not answered, and events that are published now and
+// then, all in one thread: what happens, and in which order, is drawn from the seed, so the same seed is the
+// same story.
 //
 // Nothing runs at the same time, but everything happens in between: before and after each call to etcd the
 // other nodes, the clients, the leases and the transactions that are under way go on for a while, sometimes
@@ -13,6 +14,7 @@
 // before
 //            (P4), that batches are counted one by one. That nobody is told SYSTEM_ERROR, that what is in
 //            etcd is never refused as damaged, and that once all is well again every client is answered.
+//            What publishers of events are told, by Publications.
 #pragma once
 
 #include <cstdint>
@@ -44,6 +46,7 @@ public:
     void report(const std::string& violation) override;
     void count(const char* event) override { ++coverage_[event]; }
     void trace(const std::string& line) override;
+    Publications& publications() override { return publications_; }
 
 private:
     friend class Client;
@@ -53,6 +56,7 @@ private:
     void happen();
     void trouble();
     void stepNode();
+    void publish();
     void keepLeases();
     void observe(const etcd::Transaction& transaction);
     void heal();
@@ -73,6 +77,7 @@ private:
     std::string violation_;
     std::uint64_t fingerprint_ = 0;
     etcd::Head lastHead_;
+    Publications publications_;
     unsigned stepsLeft_ = 0;
     unsigned depth_ = 0;
     bool isQuiet_ = false;   // nothing goes wrong any more

@@ -108,5 +108,13 @@ TEST_F(Teeth, TheSimulationCatchesAMissingFence) {
     expectCaught(fenceSkipped());
 }
 
+TEST_F(Teeth, TheSimulationCatchesAnEventThatIsAcknowledgedAndNotKept) {
+    expectCaught(eventsNotStored());
+}
+
+TEST_F(Teeth, TheSimulationCatchesANumberThatIsForgottenWithItsRow) {
+    expectCaught(lastNumberForgotten());
+}
+
 }  // namespace
 }  // namespace crnpd::simulation

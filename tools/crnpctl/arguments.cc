@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <sstream>
 #include <string_view>
 #include <utility>
@@ -52,6 +53,7 @@ public:
                         "Remove event registrations (REMOVE_EVENTS)");
         addRegistration("unregister", RegistrationType::removeClient, "Remove the client (REMOVE_CLIENT)");
         addSend();
+        addListen();
         addStatusAndClients();
         addClient();
         addAccess();
@@ -82,7 +84,8 @@ private:
         return command;
     }
 
-    void addClientOptions(CLI::App& command) {
+    // How to reach the server, and for how long to try.
+    void addServerOptions(CLI::App& command) {
         addParsed(command, "--server", client_.server, ServerName::parse,
                   "The server, HOST:PORT with a name or an address, [IPv6]:PORT; " + ServerName().text() +
                       " if not given")
@@ -96,6 +99,10 @@ private:
         command.add_option("--attempts", client_.patience.attempts, "How often to try; 5 if not given")
             ->check(CLI::Range(1U, mostAttempts))
             ->type_name("N");
+    }
+
+    void addClientOptions(CLI::App& command) {
+        addServerOptions(command);
         auto* const raw = command.add_flag_callback(
             "--raw", [this] { client_.form = ReplyForm::xml; }, "Print the reply's XML as it came");
         command
@@ -118,14 +125,44 @@ private:
             command->footer(repetitionHelp() + "\n" + exitStatusHelp());
             return;
         }
-        command
-            ->add_option_function<std::vector<std::string>>(
+        addEvents(*command)->required(type != RegistrationType::addClient);
+        command->footer(eventSyntaxHelp() + "\n" + repetitionHelp() + "\n" + exitStatusHelp());
+    }
+
+    CLI::Option* addEvents(CLI::App& command) {
+        return command
+            .add_option_function<std::vector<std::string>>(
                 "--event", [this](const std::vector<std::string>& texts) { parseEvents(texts); },
                 "Which events, CLASS[/SUBCLASS][:NAME=VALUE,...]; may be repeated, see below")
             ->allow_extra_args(false)
-            ->required(type != RegistrationType::addClient)
             ->type_name("EVENT");
-        command->footer(eventSyntaxHelp() + "\n" + repetitionHelp() + "\n" + exitStatusHelp());
+    }
+
+    void addListen() {
+        auto* const command =
+            addCommand(app_, "listen", "Register, print the events that come, unregister", [this] {
+                return ListenCommand{client_, message_, listenAddress_, form_, count_};
+            });
+        addServerOptions(*command);
+        command
+            ->add_option("--port", message_.port, "Where to take events; 0 is any free port, which is said")
+            ->required()
+            ->type_name("N");
+        addParsed(*command, "--address", listenAddress_, &CommandLine::parseSource,
+                  "The local address to listen on; all if not given")
+            ->type_name("ADDRESS");
+        addEvents(*command);
+        command->add_option("--count", count_, "End after so many events")
+            ->check(CLI::Range(std::uint64_t{1}, std::numeric_limits<std::uint64_t>::max()))
+            ->type_name("N");
+        auto* const xml = command->add_flag_callback(
+            "--xml", [this] { form_ = EventForm::xml; }, "Print each event's XML as it came");
+        command
+            ->add_flag_callback(
+                "--json", [this] { form_ = EventForm::json; }, "Print each event as a line of JSON")
+            ->excludes(xml);
+        command->footer(listenHelp() + "\n" + eventSyntaxHelp() + "\n" + repetitionHelp() + "\n" +
+                        exitStatusHelp());
     }
 
     void addSend() {
@@ -318,6 +355,9 @@ private:
     CLI::App app_;
     ClientOptions client_;
     RegistrationMessage message_;
+    std::optional<IpAddress> listenAddress_;
+    EventForm form_ = ListenCommand().form;
+    std::optional<std::uint64_t> count_;
     std::string file_;
     ControlOptions control_;
     std::chrono::milliseconds wait_ = StepDownCommand().wait;

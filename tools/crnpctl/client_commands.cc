@@ -20,20 +20,6 @@ ExitStatus complain(const Process& process, std::string_view text, ExitStatus st
     return status;
 }
 
-// Only addresses of the family of --source can be reached from it.
-Result<std::vector<SocketAddress>> reachable(const ClientOptions& options) {
-    auto addresses = resolve(options.server);
-    const auto& source = options.exchange.source;
-    if (!addresses || !source) return addresses;
-    std::erase_if(*addresses, [&](const auto& address) { return address.ip.isV6() != source->isV6(); });
-    if (addresses->empty()) {
-        return Error{ErrorCode::invalidArgument, options.server.text() +
-                                                     " cannot be reached from the source address " +
-                                                     source->text() + ": it has no address of that family"};
-    }
-    return addresses;
-}
-
 ExitStatus sendDocument(const ClientOptions& options, std::string_view document, const Process& process) {
     const Outside outside{
         .resolve = [&] { return reachable(options); },
@@ -52,6 +38,20 @@ ExitStatus sendDocument(const ClientOptions& options, std::string_view document,
 }
 
 }  // namespace
+
+// Only addresses of the family of --source can be reached from it.
+Result<std::vector<SocketAddress>> reachable(const ClientOptions& options) {
+    auto addresses = resolve(options.server);
+    const auto& source = options.exchange.source;
+    if (!addresses || !source) return addresses;
+    std::erase_if(*addresses, [&](const auto& address) { return address.ip.isV6() != source->isV6(); });
+    if (addresses->empty()) {
+        return Error{ErrorCode::invalidArgument, options.server.text() +
+                                                     " cannot be reached from the source address " +
+                                                     source->text() + ": it has no address of that family"};
+    }
+    return addresses;
+}
 
 ExitStatus carryOut(const RegistrationCommand& command, const Process& process) {
     return sendDocument(command.options, xml::writeRegistration(command.message), process);

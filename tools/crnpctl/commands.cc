@@ -7,6 +7,7 @@
 #include "tools/crnpctl/control_commands.h"
 #include "tools/crnpctl/dump_command.h"
 #include "tools/crnpctl/events_command.h"
+#include "tools/crnpctl/listen_command.h"
 #include "tools/crnpctl/publish_command.h"
 #include "tools/crnpctl/restore_command.h"
 #include "tools/crnpctl/role_commands.h"

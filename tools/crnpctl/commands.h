@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <iosfwd>
 #include <optional>
@@ -19,6 +20,7 @@
 #include "common/address.h"
 #include "common/message.h"
 #include "tools/crnpctl/control_client.h"
+#include "tools/crnpctl/event_printer.h"
 #include "tools/crnpctl/exchange.h"
 #include "tools/crnpctl/exit_status.h"
 #include "tools/crnpctl/patient_client.h"
@@ -47,6 +49,14 @@ struct SendCommand {
 
     ClientOptions options;
     std::string file;  // "-" is the standard input
+};
+
+struct ListenCommand {
+    ClientOptions options;             // the form of the reply means nothing here
+    RegistrationMessage message;       // ADD_CLIENT; port 0 is any free one
+    std::optional<IpAddress> address;  // to listen on; nothing is all of them
+    EventForm form = EventForm::text;
+    std::optional<std::uint64_t> count;  // of events, to end after
 };
 
 // Commands that speak to a running server over its control socket.
@@ -107,9 +117,9 @@ struct EventsCommand {
     std::optional<std::size_t> width;  // of the table; 0 is any. Nothing: the terminal's
 };
 
-using Command = std::variant<RegistrationCommand, SendCommand, StatusCommand, RoleCommand, StepDownCommand,
-                             ClientsCommand, ClientShowCommand, ClientRemoveCommand, AccessTestCommand,
-                             DumpCommand, RestoreCommand, PublishCommand, EventsCommand>;
+using Command = std::variant<RegistrationCommand, SendCommand, ListenCommand, StatusCommand, RoleCommand,
+                             StepDownCommand, ClientsCommand, ClientShowCommand, ClientRemoveCommand,
+                             AccessTestCommand, DumpCommand, RestoreCommand, PublishCommand, EventsCommand>;
 
 // What a command needs of the process it runs in; a test has its own.
 struct Process {
@@ -117,6 +127,9 @@ struct Process {
     std::ostream& out;
     std::ostream& err;
     std::function<void(std::chrono::milliseconds)> pause;  // waits that long
+    // Asked for once, by a command that goes on until it is told to stop: a descriptor that is readable then,
+    // by a byte each time it is told. Empty: nobody will tell it.
+    std::function<int()> stop = {};
 };
 
 // For the first two commands xml::Runtime must be alive.

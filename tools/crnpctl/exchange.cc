@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "common/unique_fd.h"
+#include "tools/crnpctl/await.h"
 #include "tools/crnpctl/deadline.h"
 
 namespace crnpd::crnpctl {
@@ -27,16 +28,6 @@ std::string textOf(int error) {
 
 Error fault(const std::string& what, int error) {
     return {ErrorCode::io, what + ": " + textOf(error)};
-}
-
-// Waits until one of `events` (or an error) is there; 0 when the time is over.
-short await(int fd, short events, const Deadline& deadline) {
-    pollfd entry{fd, events, 0};
-    for (;;) {
-        const int ready = ::poll(&entry, 1, deadline.forPoll());
-        if (ready > 0) return entry.revents;
-        if (ready == 0 || errno != EINTR) return 0;
-    }
 }
 
 void setOption(int fd, int level, int name) {
@@ -65,12 +56,14 @@ Result<UniqueFd> openSocket(const SocketAddress& server, const ExchangeOptions& 
 }
 
 // 0, or the error number that ended the attempt.
-int connectTo(int fd, const SocketAddress& server, const Deadline& deadline) {
+int connectTo(int fd, const SocketAddress& server, const Deadline& deadline, const Meanwhile& meanwhile) {
     sockaddr_storage storage{};
     const socklen_t length = server.toSockaddr(storage);
     if (::connect(fd, reinterpret_cast<const sockaddr*>(&storage), length) == 0) return 0;
     if (errno != EINPROGRESS && errno != EINTR) return errno;
-    if (await(fd, POLLOUT, deadline) == 0) return ETIMEDOUT;
+    const auto [ready, stopped] = await(fd, POLLOUT, deadline, meanwhile);
+    if (stopped) return ECANCELED;
+    if (ready == 0) return ETIMEDOUT;
     int error = 0;
     socklen_t size = sizeof(error);
     return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
@@ -87,14 +80,21 @@ IpAddress localAddress(int fd) {
 // what it answered counts.
 class Talk {
 public:
-    Talk(int fd, std::string_view document, const ExchangeOptions& options, Answer& answer)
-        : fd_(fd), rest_(document), options_(options), answer_(answer) {}
+    Talk(int fd, std::string_view document, const ExchangeOptions& options, const Meanwhile& meanwhile,
+         Answer& answer)
+        : fd_(fd),
+          rest_(document),
+          options_(options),
+          meanwhile_(meanwhile),
+          onlyStop_{meanwhile.stop, -1, {}},
+          answer_(answer) {}
 
     void run(const Deadline& deadline) {
         if (rest_.empty()) endWriting();
         while (!ended_) {
-            const short ready =
-                await(fd_, static_cast<short>(writing_ ? POLLIN | POLLOUT : POLLIN), deadline);
+            const auto [ready, stopped] = await(fd_, static_cast<short>(writing_ ? POLLIN | POLLOUT : POLLIN),
+                                                deadline, answer_.bytes.empty() ? meanwhile_ : onlyStop_);
+            if (stopped) return cancel();
             if (ready == 0) return end("no end of the answer within the time limit");
             if ((ready & POLLOUT) != 0 && writing_) write();
             if ((ready & ~POLLOUT) != 0) read();
@@ -132,6 +132,11 @@ private:
         if (answer_.bytes.size() > Answer::longest) end("the answer is longer than any reply");
     }
 
+    void cancel() {
+        answer_.cancelled = true;
+        end("stopped");
+    }
+
     void end(std::string problem) {
         answer_.problem = std::move(problem);
         ended_ = true;
@@ -140,6 +145,8 @@ private:
     int fd_;
     std::string_view rest_;
     const ExchangeOptions& options_;
+    const Meanwhile& meanwhile_;
+    Meanwhile onlyStop_;
     Answer& answer_;
     bool writing_ = true;
     bool ended_ = false;
@@ -148,19 +155,20 @@ private:
 }  // namespace
 
 Result<Answer> exchange(const SocketAddress& server, std::string_view document,
-                        const ExchangeOptions& options) {
+                        const ExchangeOptions& options, const Meanwhile& meanwhile) {
     const auto socket = openSocket(server, options);
     if (!socket) return socket.error();
 
     const Deadline deadline(options.timeout);
     Answer answer;
-    if (const int error = connectTo(socket->fd(), server, deadline); error != 0) {
+    if (const int error = connectTo(socket->fd(), server, deadline, meanwhile); error != 0) {
         answer.problem = textOf(error);
+        answer.cancelled = error == ECANCELED;
         return answer;
     }
     answer.connected = true;
     answer.source = localAddress(socket->fd());
-    Talk(socket->fd(), document, options, answer).run(deadline);
+    Talk(socket->fd(), document, options, meanwhile, answer).run(deadline);
     return answer;
 }
 

@@ -15,6 +15,7 @@
 
 #include "common/address.h"
 #include "common/result.h"
+#include "tools/crnpctl/await.h"
 
 namespace crnpd::crnpctl {
 
@@ -33,11 +34,13 @@ struct Answer {
     IpAddress source;        // who the server took us for, if connected
     std::string bytes;       // what it wrote, perhaps not all of it
     std::string problem;     // why there may be no more bytes; empty when the server closed in order
+    bool cancelled = false;  // stopped before it was at its end
 };
 
 // Errors: invalidArgument or io where no repetition can help: the source address is not one of this machine,
-// or this process cannot open a socket.
+// or this process cannot open a socket. The callers of `meanwhile` are not looked at once the answer has
+// begun: who calls then may well be the server, which calls whom it has answered.
 [[nodiscard]] Result<Answer> exchange(const SocketAddress& server, std::string_view document,
-                                      const ExchangeOptions& options);
+                                      const ExchangeOptions& options, const Meanwhile& meanwhile = {});
 
 }  // namespace crnpd::crnpctl

@@ -16,6 +16,7 @@ std::string examplesHelp() {
   crnpctl add-events --port 2001 --event EC_Cluster/ESC_cluster_r_state:r_name=web
   crnpctl unregister --port 2001
   crnpctl send --attempts 1 message.xml
+  crnpctl listen --port 2001 --event EC_Cluster
   crnpctl status
   crnpctl role && echo "active here"
   crnpctl step-down
@@ -54,6 +55,23 @@ std::string repetitionHelp() {
   the same message is sent again after a pause (0.5 s, 1 s, 2 s ... at most 10 s),
   to all addresses of HOST in turn, until --attempts are used up. What happens is
   said on the standard error.
+)";
+}
+
+std::string listenHelp() {
+    return R"(Listening:
+  crnpctl listen --server crnp.example.com:9444 --port 2001 \
+      --event EC_Cluster/ESC_cluster_rg_state:rg_name=web-rg
+
+  registers as `crnpctl register` does, prints one line an event,
+
+  2025-01-31T12:00:00.123Z EC_Cluster/ESC_cluster_rg_state SUNW rgm rg_name=web-rg
+  node_list=[n1, n2] state_list=[ONLINE, OFFLINE]     (broken here, not there)
+
+  and unregisters when --count events have come or at Ctrl-C or SIGTERM; a second
+  Ctrl-C ends it at once. It listens before it registers. An event is acknowledged
+  once it is written; the same event may come again. What else happens is said on
+  the standard error. With --address, that is also the --source if none is given.
 )";
 }
 

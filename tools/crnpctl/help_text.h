@@ -11,6 +11,7 @@ namespace crnpd::crnpctl {
 [[nodiscard]] std::string examplesHelp();
 [[nodiscard]] std::string eventSyntaxHelp();
 [[nodiscard]] std::string repetitionHelp();
+[[nodiscard]] std::string listenHelp();
 [[nodiscard]] std::string exitStatusHelp();
 // Only what the commands of the control socket end with.
 [[nodiscard]] std::string controlExitStatusHelp();

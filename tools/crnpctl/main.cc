@@ -5,6 +5,7 @@
 #include <csignal>
 #include <exception>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <thread>
 #include <variant>
@@ -16,6 +17,7 @@
 #include "common/xml/runtime.h"
 #include "tools/crnpctl/arguments.h"
 #include "tools/crnpctl/commands.h"
+#include "tools/crnpctl/stop_signals.h"
 
 namespace {
 
@@ -52,9 +54,12 @@ int main(int argc, char** argv) {
             std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc), CRNPD_VERSION);
         if (const auto* const saying = std::get_if<crnpd::crnpctl::Saying>(&parsed)) return say(*saying);
         const crnpd::xml::Runtime runtime;
+        // Any other command is ended by the signals themselves.
+        std::optional<crnpd::crnpctl::StopSignals> signals;
         const crnpd::crnpctl::Process process{
             std::cin, std::cout, std::cerr,
-            [](std::chrono::milliseconds pause) { std::this_thread::sleep_for(pause); }};
+            [](std::chrono::milliseconds pause) { std::this_thread::sleep_for(pause); },
+            [&signals] { return signals.emplace().fd(); }};
         return finish(run(std::get<crnpd::crnpctl::Command>(parsed), process));
     } catch (const std::exception& error) {
         std::cerr << "crnpctl: " << error.what() << std::endl;

@@ -39,7 +39,8 @@ TEST(LoadTest, AnEmptyFileMeansTheDefaults) {
 
 TEST(LoadTest, TheDefaultsOfTheSectionsAreThoseOfTheContract) {
     const auto settings = settingsOf("");
-    EXPECT_EQ(settings.limits, (Limits{1048576, 30s, 10000, 1000, 1000, 24h}));
+    EXPECT_EQ(settings.limits, (Limits{1048576, 30s, 10000, 1000, 1000, 24h, 10000}));
+    EXPECT_EQ(settings.delivery, (DeliverySettings{"SUNW", 60s, 10, 1800s, false}));
     EXPECT_EQ(settings.store.kind, StoreKind::sqlite);
     EXPECT_EQ(settings.store.path, "/var/lib/crnpd/registrations.db");
     EXPECT_EQ(settings.store.place(), "/var/lib/crnpd/registrations.db");
@@ -62,6 +63,24 @@ workers = 64
     EXPECT_EQ(settings.workers, 64U);
 }
 
+TEST(LoadTest, EverySettingOfTheDeliveryIsTaken) {
+    const auto settings = settingsOf(R"(
+vendor = "ORCL"
+client_timeout = "1s"
+client_retry_count = 100
+client_retry_interval = "24h"
+bind_source_port = true
+)");
+    EXPECT_EQ(settings.delivery, (DeliverySettings{"ORCL", 1s, 100, 24h, true}));
+}
+
+TEST(LoadTest, WhatIsYesOrNoIsWrittenAsTrueOrFalse) {
+    EXPECT_EQ(problemIn("bind_source_port = 'yes'"),
+              R"(crnpd.toml:1: bind_source_port: "yes" is neither true nor false; allowed: true or false)");
+    EXPECT_EQ(problemIn("bind_source_port = 1"),
+              "crnpd.toml:1: bind_source_port: 1 is neither true nor false; allowed: true or false");
+}
+
 TEST(LoadTest, EveryLimitIsTaken) {
     const auto settings = settingsOf(R"(
 [limits]
@@ -71,8 +90,9 @@ connections = 20
 connections_per_address = 10
 registrations_per_client = 1
 removal_memory = "2s"
+queue_events = 10
 )");
-    EXPECT_EQ(settings.limits, (Limits{4096, 500ms, 20, 10, 1, 2s}));
+    EXPECT_EQ(settings.limits, (Limits{4096, 500ms, 20, 10, 1, 2s, 10}));
 }
 
 TEST(LoadTest, EverySettingOfStoreControlAndLogIsTaken) {

@@ -45,6 +45,11 @@ allow_hosts = ["ALL"]
 deny_hosts = ["192.0.2.1"]
 max_clients = 7
 workers = 3
+vendor = "V"
+client_timeout = "2s"
+client_retry_count = 3
+client_retry_interval = "9s"
+bind_source_port = true
 [limits]
 message_bytes = 5000
 message_time = "7s"
@@ -52,6 +57,7 @@ connections = 900
 connections_per_address = 90
 registrations_per_client = 9
 removal_memory = "77s"
+queue_events = 77
 [store]
 kind = "etcd"
 path = "s"
