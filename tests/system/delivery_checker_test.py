@@ -76,6 +76,11 @@ class WhatMayBe(unittest.TestCase):
     def test_the_same_again_after_a_failover(self):
         self.accepts(Story().add().publish(1).publish(2).get(1, 2).restart().get(1, 2).publish(3).get(3))
 
+    ASKED_LATER = staticmethod(lambda: Story().add("C/T").publish(1).publish(2).say("ADD_EVENTS", "C/S").get(2))
+
+    def test_what_was_published_before_it_was_asked_for_and_comes_from_a_new_server(self):
+        self.accepts(self.ASKED_LATER().restart().get(1, 2))
+
     def test_half_a_document_when_the_server_is_killed(self):
         self.accepts(Story().add().publish(1).get(1, whole=False, lasting=1.5).restart().get(1))
 
@@ -144,6 +149,9 @@ class WhatMustNotBe(unittest.TestCase):
 
     def test_an_older_event_that_comes_after_a_failover_for_the_first_time(self):
         self.finds("got 1 (1) after 2 (2)", Story().add().publish(1).publish(2).get(2).restart().get(1, 2))
+
+    def test_an_older_event_of_before_it_was_asked_for_from_the_same_server(self):
+        self.finds("newer of its kind", WhatMayBe.ASKED_LATER().get(1))
 
     def test_the_same_again_for_no_reason(self):
         self.finds("again", Story().add().publish(1).get(1, 1))

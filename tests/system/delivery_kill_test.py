@@ -76,6 +76,11 @@ class Load:
             while self.ledger.say(self.addresses, listener, verb, *wishes, patience=2) not in ("OK", "FAIL"):
                 time.sleep(0.01)
 
+    def wait_for_events(self, count):
+        """A kill between two of which nothing was promised would break nothing."""
+        before = self.acknowledged
+        wait_for(lambda: self.acknowledged >= before + count, lambda: f"{count} events; {self.failures}", pause=0.001)
+
     def wait_for_documents(self, count):
         """A place in the work, not in time."""
         before = len(self.ledger.listeners.history)
@@ -95,6 +100,7 @@ class Killed(unittest.TestCase):
         began, load = time.monotonic(), Load(self.ledger, servers, addresses, self.seed)
         try:
             for _ in range(KILLS):
+                load.wait_for_events(3)
                 load.wait_for_documents(self.chance.randrange(1, 200))
                 with self.ledger.restarting():
                     kill()
