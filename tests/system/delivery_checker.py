@@ -229,10 +229,16 @@ class ClientCheck:
                 self.say(f"got {serial}, which it had not asked for")
             elif serial in receipts:
                 self.check_repetition(session, event, times[serial], one["started"])
+            elif self.may_have_come(session, serial, one["started"]):
+                continue  # a repetition by a new server, of a connection that may have been this session's
             else:
                 receipts[serial], times[serial] = place, one["started"]
         self.times = times
         return receipts
+
+    def may_have_come(self, session, serial, again):
+        return any(one["document"] and serial_of(one["document"]) == serial and one["started"] < again
+                   and self.restarted(one["started"], again) for one in session.possible)
 
     def check_repetition(self, session, event, first, again):
         added = any(window.verb == "ADD_EVENTS" and first <= window.end and window.begin <= again and not wants(window.before, event.event)

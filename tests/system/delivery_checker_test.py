@@ -81,6 +81,11 @@ class WhatMayBe(unittest.TestCase):
     def test_what_was_published_before_it_was_asked_for_and_comes_from_a_new_server(self):
         self.accepts(self.ASKED_LATER().restart().get(1, 2))
 
+    def test_what_came_while_the_reply_did_and_again_from_a_new_server(self):
+        story = Story().publish(1).add()
+        story.note(client="c", started=story.now - 0.5, ended=story.now + 0.1, what=READ, document=story.events[1])
+        self.accepts(story.publish(2).get(2).restart().get(1, 2))
+
     def test_half_a_document_when_the_server_is_killed(self):
         self.accepts(Story().add().publish(1).get(1, whole=False, lasting=1.5).restart().get(1))
 
