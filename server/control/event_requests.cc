@@ -124,7 +124,7 @@ Result<Sequence> publishAndLog(Event event, Operations& operations) {
     const auto eventClass = event.eventClass;
     const auto subclass = event.subclass;
     const auto publisher = event.publisher;
-    const auto sequence = operations.publish(std::move(event));
+    auto sequence = operations.publish(std::move(event));
     if (sequence) log(msg::eventPublished, *sequence, eventClass, subclass, publisher);
     return sequence;
 }

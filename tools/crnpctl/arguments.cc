@@ -269,6 +269,8 @@ private:
             addControlCommand(app_, "publish", "Publish an event to the clients that asked for it", [this] {
                 return PublishCommand{control_, event_, file_};
             });
+        auto* const timeout = command->get_option("--timeout");
+        timeout->description("How long the server may be silent; 30s if not given");
         command->get_option("--json")->description("Print the number as JSON: {\"sequence\":17}");
         auto* const file = command->add_option(
             "--file", file_,
@@ -292,7 +294,8 @@ private:
             ->allow_extra_args(false)
             ->excludes(file)
             ->type_name("PAIR");
-        command->parse_complete_callback([file, eventClass, subclass] {
+        command->parse_complete_callback([this, timeout, file, eventClass, subclass] {
+            if (timeout->count() == 0) control_.timeout = PublishCommand::usualTimeout;
             if (file->count() == 0 && (eventClass->count() == 0 || subclass->count() == 0))
                 throw CLI::RequiredError("--class and --subclass, or --file");
         });

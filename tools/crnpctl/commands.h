@@ -105,6 +105,8 @@ struct RestoreCommand {
 
 struct PublishCommand {
     static constexpr std::size_t longest = 1U << 20U;  // in bytes, as the server takes it
+    // Longer than the server waits for a commit: who gives up sooner does not know what became of the event.
+    static constexpr std::chrono::milliseconds usualTimeout{30'000};
 
     ControlOptions options;
     Event event;       // an empty vendor is the server's

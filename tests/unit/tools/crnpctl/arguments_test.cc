@@ -138,6 +138,17 @@ TEST(Arguments, AnEventIsPublishedByItsParts) {
               (Event{"C", "S", "", "rgm", {}}));
 }
 
+TEST(Arguments, AnEventIsGivenLongerThanAQuestion) {
+    const auto timeoutOf = [](const Words& more) {
+        Words words{"publish", "--class", "C", "--subclass", "S"};
+        words.insert(words.end(), more.begin(), more.end());
+        return parsed<PublishCommand>(words).options.timeout;
+    };
+    EXPECT_EQ(timeoutOf({}), 30s);
+    EXPECT_EQ(timeoutOf({"--timeout", "5s"}), 5s);
+    EXPECT_EQ(parsed<EventsCommand>({"events"}).options.timeout, 10s);
+}
+
 TEST(Arguments, ARepeatedNameAddsValuesToThePair) {
     const auto event = parsed<PublishCommand>({"publish", "--class", "C", "--subclass", "S", "--pair", "a=1",
                                                "--pair", "b=2", "--pair", "a=3"})
