@@ -13,6 +13,9 @@
 #include <xercesc/util/PlatformUtils.hpp>
 #include <xercesc/util/XMLException.hpp>
 #include <xercesc/util/XMLUni.hpp>
+#include <xercesc/validators/schema/ComplexTypeInfo.hpp>
+#include <xercesc/validators/schema/SchemaElementDecl.hpp>
+#include <xercesc/validators/schema/SchemaGrammar.hpp>
 
 #include "common/xml/parser.h"
 #include "common/xml/schema_pool.h"
@@ -35,6 +38,27 @@ private:
     }
 };
 
+// A locked pool may be read by all threads, but Xerces makes parts of a grammar only when a document first
+// needs them, without a lock: what each type may contain, and the names and descriptions that its messages
+// have. So all of them are made here, on one thread.
+void completeType(xercesc::ComplexTypeInfo& type) {
+    type.getContentModel();
+    type.getFormattedContentModel();
+}
+
+void complete(xercesc::SchemaGrammar& grammar) {
+    auto elements = grammar.getElemEnumerator();
+    while (elements.hasMoreElements()) {
+        auto& element = static_cast<xercesc::SchemaElementDecl&>(elements.nextElement());
+        element.getFullName();
+        element.getFormattedContentModel();
+        if (auto* const type = element.getComplexTypeInfo()) completeType(*type);
+    }
+    xercesc::RefHashTableOfEnumerator<xercesc::ComplexTypeInfo> types(grammar.getComplexTypeRegistry());
+    while (types.hasMoreElements())
+        completeType(types.nextElement());
+}
+
 PooledSchema loadSchema(std::string_view schema, const char16_t* name) {
     auto pool = std::make_unique<xercesc::XMLGrammarPoolImpl>(xercesc::XMLPlatformUtils::fgMemoryManager);
     xercesc::SAX2XMLReaderImpl loader(xercesc::XMLPlatformUtils::fgMemoryManager, pool.get());
@@ -44,10 +68,11 @@ PooledSchema loadSchema(std::string_view schema, const char16_t* name) {
     loader.setFeature(xercesc::XMLUni::fgXercesDisableDefaultEntityResolution, true);
     const xercesc::MemBufInputSource source(reinterpret_cast<const XMLByte*>(schema.data()), schema.size(),
                                             name);
-    const auto* const grammar = loader.loadGrammar(source, xercesc::Grammar::SchemaGrammarType, true);
+    auto* const grammar = loader.loadGrammar(source, xercesc::Grammar::SchemaGrammarType, true);
     if (grammar == nullptr || !problem.text.empty()) {
         throw std::runtime_error("the built-in schema " + utf8(name) + " cannot be read: " + problem.text);
     }
+    complete(static_cast<xercesc::SchemaGrammar&>(*grammar));
     pool->lockPool();
     return {std::move(pool), name};
 }

@@ -123,6 +123,19 @@ Result<UniqueFd> FileLock::tryLock(const std::string& path) const {
 }
 
 Result<Term> FileLock::takeOffice(const std::string& path, UniqueFd locked) {
+    {
+        const std::lock_guard guard(mutex_);
+        isOurs_ = true;
+    }
+    auto term = enter(path, std::move(locked));
+    if (!term) {
+        const std::lock_guard guard(mutex_);
+        isOurs_ = false;
+    }
+    return term;
+}
+
+Result<Term> FileLock::enter(const std::string& path, UniqueFd locked) {
     const Term term = readHolder(locked.fd()).term + 1;
     const std::string text =
         "crnpd holds this lock while it runs. Never delete this file.\nterm: " + std::to_string(term) +
@@ -149,13 +162,16 @@ void FileLock::resign() noexcept {
         // The file then names us although nobody holds the lock; leader() looks at the lock first.
     }
     held_.reset();
+    isOurs_ = false;
+}
+
+bool FileLock::isOurs() const {
+    const std::lock_guard guard(mutex_);
+    return isOurs_;
 }
 
 std::string FileLock::leader() const {
-    {
-        const std::lock_guard guard(mutex_);
-        if (held_) return {};
-    }
+    if (isOurs()) return {};
     const auto path = lockPath();
     if (!path) return {};
     const UniqueFd file(::open(path->c_str(), O_RDONLY | O_CLOEXEC));
@@ -163,7 +179,8 @@ std::string FileLock::leader() const {
     // A shared lock that is granted shows that nobody leads; closing the file gives it back.
     if (::flock(file.fd(), LOCK_SH | LOCK_NB) == 0) return {};
     const auto holder = readHolder(file.fd());
-    if (holder.pid.empty()) return {};
+    // It may have become ours meanwhile, and then the file names us.
+    if (holder.pid.empty() || isOurs()) return {};
     return "process " + holder.pid + " on " + holder.host;
 }
 

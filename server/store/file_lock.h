@@ -43,11 +43,15 @@ private:
     // An open lock file that is locked for us, or none if somebody else has it.
     [[nodiscard]] Result<UniqueFd> tryLock(const std::string& path) const;
     [[nodiscard]] Result<Term> takeOffice(const std::string& path, UniqueFd locked);
+    [[nodiscard]] Result<Term> enter(const std::string& path, UniqueFd locked);
+    [[nodiscard]] bool isOurs() const;
     static Holder readHolder(int fd);
 
     std::string storePath_;
     mutable std::mutex mutex_;  // guards the rest
     UniqueFd held_;
+    bool isOurs_ =
+        false;  // from before the file names us: the lock may be ours already while we are writing it
     Term term_ = 0;
 };
 

@@ -3,6 +3,7 @@
 #include "server/store/file_lock.h"
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -120,6 +121,23 @@ TEST_F(FileLockTest, IsFreeAgainAfterResigning) {
     lock.resign();
     EXPECT_EQ(*elected.get(), 2U);
     EXPECT_EQ(FileLock(folder.store()).leader().empty(), false);
+}
+
+// Also not in the moment in which the file names this process and its election is not over yet.
+TEST_F(FileLockTest, NeverNamesItselfAsSomebodyElse) {
+    std::atomic<bool> over = false;
+    auto asked = std::async(std::launch::async, [&] {
+        std::size_t named = 0;
+        while (!over)
+            named += lock.leader().empty() ? 0U : 1U;
+        return named;
+    });
+    for (int i = 0; i < 200; ++i) {
+        EXPECT_TRUE(lock.campaign({}));
+        lock.resign();
+    }
+    over = true;
+    EXPECT_EQ(asked.get(), 0U);
 }
 
 TEST_F(FileLockTest, NamesNobodyWhenNobodyLeads) {
