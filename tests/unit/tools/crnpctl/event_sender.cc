@@ -10,8 +10,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "tests/unit/tools/crnpctl/fake_server.h"
-
 namespace crnpd::crnpctl {
 
 EventSender::EventSender(const SocketAddress& client)
@@ -23,11 +21,12 @@ EventSender::EventSender(const SocketAddress& client)
 }
 
 void EventSender::write(const std::string& bytes) {
-    crnpctl::write(socket_.fd(), bytes);
+    const auto written = ::send(socket_.fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    broken_ = broken_ || written != static_cast<ssize_t>(bytes.size());
 }
 
 void EventSender::endOfFile() {
-    ::shutdown(socket_.fd(), SHUT_WR);
+    broken_ = ::shutdown(socket_.fd(), SHUT_WR) != 0 || broken_;
 }
 
 void EventSender::resetNow() {
@@ -42,6 +41,7 @@ void EventSender::deliver(const std::string& document) {
 }
 
 EventSender::End EventSender::end() {
+    if (broken_) return End::reset;
     char byte = 0;
     return ::recv(socket_.fd(), &byte, 1, 0) == 0 ? End::acknowledged : End::reset;
 }

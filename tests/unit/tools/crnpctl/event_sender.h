@@ -28,6 +28,7 @@ public:
 
 private:
     UniqueFd socket_;
+    bool broken_ = false;  // a write told of the reset; the system tells it only once
 };
 
 // A descriptor as Process::stop hands it out.
