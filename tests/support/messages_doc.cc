@@ -21,7 +21,8 @@ int main() {
         "field too (`CRNPD_CLIENT`, `CRNPD_CODE` …), in JSON a member (`client`, `code` …).\n\n"
         "The letters say where a message comes from: SRV the process, CFG configuration, ROL role, STO "
         "store, CMT\n"
-        "commits, NET sockets, REG registrations, CTL control socket, DLV events to clients, LOG the log itself.\n");
+        "commits, NET sockets, REG registrations, CTL control socket, DLV events to clients, LOG the log "
+        "itself.\n");
     for (const auto& message : crnpd::msg::all()) {
         const auto level = spdlog::level::to_string_view(message.level);
         fmt::print("\n## {}\n\n`{}` ({})\n\n{}\n", message.id, message.text,
