@@ -69,8 +69,9 @@ Serving::Serving(const Clock& clock, const xml::Runtime& xml, store::Registratio
                      exchange::Decider::Decided decided) {
                   submit(peer, local, std::move(message), std::move(decided));
               }} {
-    delivery_.start(snapshot);
-    committer_.start(std::move(snapshot));
+    const auto rows = std::make_shared<const Snapshot>(std::move(snapshot));
+    delivery_.start(rows);
+    committer_.start(*rows);
     for (unsigned i = 0; i < workersFor(settings); ++i) {
         workers_.push_back(std::make_unique<intake::Worker>(shared_, workerSettingsOf(settings), access));
     }

@@ -84,9 +84,11 @@ Delivery::~Delivery() {
 
 // --- from other threads
 
-void Delivery::start(const Snapshot& rows) {
-    dispatcher_.start(rows);
-    loop_.post([this] { pump(); });
+void Delivery::start(std::shared_ptr<const Snapshot> rows) {
+    loop_.post([this, rows = std::move(rows)] {
+        dispatcher_.start(*rows);
+        pump();
+    });
     thread_ = std::thread([this] { loop_.run(); });
 }
 

@@ -45,9 +45,9 @@ public:
     Delivery(const Delivery&) = delete;
     Delivery& operator=(const Delivery&) = delete;
 
-    // Reads the rows on the caller's thread, then begins to send. What was heard before is news to these
-    // rows.
-    void start(const Snapshot& rows);
+    // Reads the rows and begins to send, on the delivery's thread: a server with very many clients need not wait
+    // for that. What is heard is news to these rows.
+    void start(std::shared_ptr<const Snapshot> rows);
     // An Audience.
     void hear(std::vector<Committed> news);
     // For a message of that client: shut, and its opening is noticed.

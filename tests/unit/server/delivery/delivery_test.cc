@@ -62,7 +62,7 @@ protected:
 };
 
 TEST_F(DeliveryTest, BringsEventsInTheirOrder) {
-    delivery_->start({});
+    delivery_->start(std::make_shared<const Snapshot>());
     join(1, client_, "a");
     for (int count = 0; count < 50; ++count)
         publish("a");
@@ -74,7 +74,7 @@ TEST_F(DeliveryTest, BringsEventsInTheirOrder) {
 
 TEST_F(DeliveryTest, ManyClientsGetTheirsWhileOneNeverReads) {
     const std::vector<ClientSocket> clients(20);
-    delivery_->start({});
+    delivery_->start(std::make_shared<const Snapshot>());
     join(1, client_, "a");
     for (std::size_t index = 0; index < clients.size(); ++index)
         join(2 + index, clients[index], "a");
@@ -87,7 +87,7 @@ TEST_F(DeliveryTest, ManyClientsGetTheirsWhileOneNeverReads) {
 }
 
 TEST_F(DeliveryTest, TheReplyComesFirst) {
-    delivery_->start({});
+    delivery_->start(std::make_shared<const Snapshot>());
     const auto gate = delivery_->gateFor(client_.address());
     join(1, client_, "a", gate);
     publish("a");
@@ -98,7 +98,7 @@ TEST_F(DeliveryTest, TheReplyComesFirst) {
 }
 
 TEST_F(DeliveryTest, NothingIsBegunToWhoeverLeft) {
-    delivery_->start({});
+    delivery_->start(std::make_shared<const Snapshot>());
     join(1, client_, "a");
     wait();
     hear(ClientLeft{1, client_.address()});
@@ -109,7 +109,7 @@ TEST_F(DeliveryTest, NothingIsBegunToWhoeverLeft) {
 }
 
 TEST_F(DeliveryTest, JoiningAnewWhileAnAttemptIsUnderWayBeginsAnew) {
-    delivery_->start({});
+    delivery_->start(std::make_shared<const Snapshot>());
     join(1, client_, "a");
     publish("a");
     const UniqueFd first = client_.accept();
@@ -118,7 +118,7 @@ TEST_F(DeliveryTest, JoiningAnewWhileAnAttemptIsUnderWayBeginsAnew) {
 }
 
 TEST_F(DeliveryTest, LeavingWhileAnAttemptIsUnderWayEndsIt) {
-    delivery_->start({});
+    delivery_->start(std::make_shared<const Snapshot>());
     join(1, client_, "a");
     publish("a");
     publish("a");
@@ -130,7 +130,7 @@ TEST_F(DeliveryTest, LeavingWhileAnAttemptIsUnderWayEndsIt) {
 }
 
 TEST_F(DeliveryTest, WhoRefusesIsGivenUp) {
-    delivery_->start({});
+    delivery_->start(std::make_shared<const Snapshot>());
     const SocketAddress address = client_.address();
     join(1, client_, "a");
     wait();
@@ -153,12 +153,12 @@ TEST_F(DeliveryTest, ANewLeaderBringsWhatIsMissing) {
     rows.events = {{2, encodeEvent(*groupEvent("a"))}};
     rows.mark.upTo = 1;
     rows.last = 2;
-    delivery_->start(rows);
+    delivery_->start(std::make_shared<const Snapshot>(rows));
     EXPECT_EQ(client_.receive(), document("a"));
 }
 
 TEST_F(DeliveryTest, NothingIsBegunAfterAStopAndGatesMayOpenLate) {
-    delivery_->start({});
+    delivery_->start(std::make_shared<const Snapshot>());
     const auto gate = delivery_->gateFor(client_.address());
     join(1, client_, "a", gate);
     publish("a");
@@ -169,7 +169,7 @@ TEST_F(DeliveryTest, NothingIsBegunAfterAStopAndGatesMayOpenLate) {
 }
 
 TEST_F(DeliveryTest, PeopleSeeTheLastEvents) {
-    delivery_->start({});
+    delivery_->start(std::make_shared<const Snapshot>());
     join(1, client_, "a");
     publish("a");
     EXPECT_EQ(client_.receive(), document("a"));
