@@ -158,7 +158,7 @@ class ClientCheck:
         self.client, self.book, self.restarts, self.settled = client, book, restarts, settled
         self.by_serial = book.by_serial
         self.windows = windows_of([one for one in entries if "verb" in one or "removed" in one])
-        self.connections = sorted((one for one in entries if "started" in one), key=lambda one: one["started"])
+        self.connections = sorted(({"begun": one["started"], **one} for one in entries if "started" in one), key=lambda one: one["started"])
         self.collapses = [one["collapsed"] for one in entries if "collapsed" in one]
         self.sessions = self._sessions()
         self.found = []
@@ -185,7 +185,7 @@ class ClientCheck:
                 found.append(Session(window, changes, end))
         for session in found:
             for one in self.connections:
-                if session.start.end + ACCEPTING <= one["started"] < session.ends:
+                if session.start.end <= one["begun"] - ACCEPTING and one["started"] < session.ends:
                     session.certain.append(one)
                 elif session.start.begin <= one["started"] < (session.end.end if session.end else math.inf):
                     session.possible.append(one)
@@ -207,7 +207,7 @@ class ClientCheck:
         clean = [one for one in self.connections if one["what"] != NEVER]
         for before, one in zip(clean, clean[1:]):
             if one["started"] < before["ended"] and not self.restarted(before["started"], before["ended"]) \
-                    and not self.bounded(before["started"], one["started"]):
+                    and not self.bounded(min(before["begun"], one["begun"]) - ACCEPTING, one["started"]):
                 self.say(f"two connections at once at {one['started']:.6f}")
 
     def check_removals(self):

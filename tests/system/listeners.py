@@ -72,6 +72,9 @@ def serial_of(document):
     return found[0] if found else None
 
 
+WAKING = 0.05  # s; what a thread may take to go on when it is woken
+
+
 class Listener:
     """One port. Everything is done by the thread of its Listeners; other threads may set `behaviour`."""
 
@@ -134,7 +137,8 @@ class _Connection:
     def __init__(self, listener, peer, what):
         self.listener, self.socket, self.what = listener, peer[0], what
         self.raw = b""
-        self.entry = {"client": listener.client, "started": time.monotonic(), "source": peer[1][0], "source_port": peer[1][1], "what": what}
+        # `begun`: it was not there before.
+        self.entry = {"client": listener.client, "begun": listener.owner.looked, "started": time.monotonic(), "source": peer[1][0], "source_port": peer[1][1], "what": what}
 
 
 class Listeners:
@@ -150,7 +154,7 @@ class Listeners:
         self._woken.setblocking(False)
         self._selector.register(self._woken, selectors.EVENT_READ, None)
         self._open, self._held = set(), set()
-        self._over = False
+        self._over, self.looked = False, time.monotonic()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -211,9 +215,15 @@ class Listeners:
         listener.socket.close()
 
     def _run(self):
+        returned = time.monotonic()
         while not self._over:
             wait = max(0, self._timers[0][0] - time.monotonic()) if self._timers else None
-            for key, _ in self._selector.select(wait):
+            asked = time.monotonic()
+            ready = self._selector.select(wait)
+            # What is ready came since the time before, unless it has just woken the thread.
+            before, returned = returned, time.monotonic()
+            self.looked = before if returned - asked < WAKING else returned - WAKING
+            for key, _ in ready:
                 if key.data is None:
                     self._woken.recv(4096)
                 elif isinstance(key.data, Listener):
