@@ -142,10 +142,11 @@ Result<void> Server::takeOver(store::Term term, store::RegistrationStore& store,
 
 void Server::stepDown(failover::Manner manner) {
     state_.setPublisher(backend_->poster());
-    posted_.reset();
     const auto serving = state_.setServing(nullptr);
+    // First of all: whoever leads by now may have removed a client that an event would be sent to.
+    if (serving && manner == failover::Manner::superseded) serving->abandon();
+    posted_.reset();
     if (!serving) return;
-    if (manner == failover::Manner::superseded) serving->abandon();
     serving->stop();
     const auto replies = serving->statistics().replies;
     repliesGiven_ += std::accumulate(replies.begin(), replies.end(), std::uint64_t{0});

@@ -71,9 +71,14 @@ Serving::Serving(const Clock& clock, const xml::Runtime& xml, store::Registratio
               }} {
     const auto rows = std::make_shared<const Snapshot>(std::move(snapshot));
     delivery_.start(rows);
-    committer_.start(*rows);
-    for (unsigned i = 0; i < workersFor(settings); ++i) {
-        workers_.push_back(std::make_unique<intake::Worker>(shared_, workerSettingsOf(settings), access));
+    try {
+        committer_.start(*rows);
+        for (unsigned i = 0; i < workersFor(settings); ++i) {
+            workers_.push_back(std::make_unique<intake::Worker>(shared_, workerSettingsOf(settings), access));
+        }
+    } catch (...) {
+        delivery_.stop();  // before the committer goes, which it asks
+        throw;
     }
 }
 

@@ -27,6 +27,8 @@ std::string textOf(int error) {
         case ECONNRESET:
         case EPIPE:
             return "reset: the client closed without reading all";
+        case EADDRNOTAVAIL:
+            return "this machine has no address or no port left from which to reach it";
         case ETIMEDOUT:
             return "timed out: no answer from its machine";
         default:
@@ -35,8 +37,7 @@ std::string textOf(int error) {
 }
 
 bool isOurOwn(int error) noexcept {
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
-           error == EADDRNOTAVAIL || error == EAGAIN;
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
 int pendingError(int fd) noexcept {

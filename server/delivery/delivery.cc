@@ -85,10 +85,7 @@ Delivery::~Delivery() {
 // --- from other threads
 
 void Delivery::start(std::shared_ptr<const Snapshot> rows) {
-    loop_.post([this, rows = std::move(rows)] {
-        dispatcher_.start(*rows);
-        pump();
-    });
+    loop_.post([this, rows = std::move(rows)] { begin(*rows); });
     thread_ = std::thread([this] { loop_.run(); });
 }
 
@@ -157,7 +154,12 @@ std::optional<EventsProgress> Delivery::events(std::size_t most) {
 
 // --- on the delivery's thread
 
-void Delivery::onNews(const std::vector<Committed>& news) {
+void Delivery::begin(const Snapshot& rows) noexcept {
+    dispatcher_.start(rows);
+    pump();
+}
+
+void Delivery::onNews(const std::vector<Committed>& news) noexcept {
     for (const Committed& one : news) {
         dispatcher_.hear(one);
         onProcessed(one);

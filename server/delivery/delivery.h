@@ -45,8 +45,8 @@ public:
     Delivery(const Delivery&) = delete;
     Delivery& operator=(const Delivery&) = delete;
 
-    // Reads the rows and begins to send, on the delivery's thread: a server with very many clients need not wait
-    // for that. What is heard is news to these rows.
+    // Reads the rows and begins to send, on the delivery's thread: a server with very many clients need not
+    // wait for that. What is heard is news to these rows.
     void start(std::shared_ptr<const Snapshot> rows);
     // An Audience.
     void hear(std::vector<Committed> news);
@@ -68,7 +68,10 @@ private:
     struct Mailbox;
     class PostingLedger;
 
-    void onNews(const std::vector<Committed>& news);
+    // Ends the process when memory runs out: an event that was not heard would be skipped, and whoever starts
+    // next goes on from what is stored.
+    void onNews(const std::vector<Committed>& news) noexcept;
+    void begin(const Snapshot& rows) noexcept;
     void onProcessed(const Committed& news);
     void onEnd(Ticket ticket, std::string_view trouble);
     void pump();

@@ -153,7 +153,7 @@ void Dispatcher::delivered(Ticket ticket) {
     Active& active = active_.at(*client);
     Client& known = table_.clients[*client];
     log(msg::eventDelivered, active.sequence, known.address.text());
-    known.doubtful = clock_.steady() - active.since >= rules_.stallAfter;
+    known.doubtful = false;
     active.schedule.succeeded();
     if (active.trouble) note(*client, active, "delivered");
     const auto event = std::lower_bound(
@@ -257,13 +257,13 @@ void Dispatcher::onStalled(SteadyTime now) {
         if (found == active_.end() || found->second.ticket != place.ticket) continue;
         if (began + rules_.stallAfter > now) return;
         Active& active = found->second;
-        table_.clients[place.client].doubtful = true;
-        if (lane(Lane::doubtful).used < rules_.doubtfulPlaces + rules_.stalledPlaces) {
+        if (lane(Lane::stalled).used < rules_.stalledPlaces) {
             --lane(Lane::quick).used;
-            ++lane(Lane::doubtful).used;
-            active.lane = Lane::doubtful;
+            ++lane(Lane::stalled).used;
+            active.lane = Lane::stalled;
         } else if (end(place.ticket)) {
             recall_(place.ticket);
+            table_.clients[place.client].doubtful = true;
             active.schedule = active.before;
             look(place.client);
         }

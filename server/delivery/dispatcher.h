@@ -7,9 +7,10 @@
 // shut,
 //            while it waits for its next attempt, or after it left.
 // Lanes      `quick` for clients whose last attempt went well; `doubtful`, with fewer places, for those whose
-//            last one failed or took long. Who takes longer than `stallAfter` gives its quick place back and
-//            counts as doubtful; when too many do at once, the oldest are recalled and start again in their
-//            turn there (the client may then get an event twice). Round robin within a lane.
+//            last one failed. An attempt that takes longer than `stallAfter` gives its quick place back and
+//            goes on beside both; when too many do at once, further ones are recalled and start again in
+//            their turn among the doubtful (the client may then get an event twice). Round robin within a
+//            lane.
 // Memory     An idle client takes a Client and 5 to 11 bytes of table. All else is kept only of clients
 //            that have something to get.
 // Threads    One at a time. No sockets; the Ledger must call `done` on the same thread.
@@ -48,7 +49,7 @@ struct DispatchRules {
     std::size_t mostReleased = 1'000;   // in one Ledger::keep()
     std::size_t quickPlaces = 256;
     std::size_t doubtfulPlaces = 64;
-    std::size_t stalledPlaces = 1'024;  // doubtful ones that began as quick ones
+    std::size_t stalledPlaces = 1'024;  // those that began as quick ones
     std::chrono::milliseconds stallAfter{200};
     std::chrono::milliseconds keepEvery{1'000};
     std::chrono::milliseconds tryAgainAfter{1'000};  // what the ledger could not do
@@ -98,7 +99,8 @@ public:
     [[nodiscard]] std::size_t clients() const noexcept { return table_.clients.used(); }
 
 private:
-    enum class Lane : std::uint8_t { quick, doubtful };
+    // Nothing waits for the third one: what stalls moves there.
+    enum class Lane : std::uint8_t { quick, doubtful, stalled };
     enum class State : std::uint8_t {
         idle,  // on its way to one of the others
         gated,
@@ -204,7 +206,7 @@ private:
     std::unordered_map<ClientIndex, Active> active_;
     std::unordered_map<CallbackAddress, ClientIndex> gated_;
     std::unordered_map<Ticket, ClientIndex> underWay_;
-    std::array<LaneState, 2> lanes_;
+    std::array<LaneState, 3> lanes_;
     std::set<std::pair<SteadyTime, ClientIndex>> later_;
     std::deque<std::pair<SteadyTime, Place>> young_;  // quick ones, by when they began
     Ticket lastTicket_ = 0;

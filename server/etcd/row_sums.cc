@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/etcd/row_sums.h"
 
+#include <unordered_set>
+
 #include "common/mark_codec.h"
 #include "server/etcd/post.h"
 
@@ -116,9 +118,10 @@ void RowSums::stage(const EventChanges& events, Staged& staged) {
         staged.operations.emplace_back(Put{std::move(key), event});
         staged.sum.add(digest);
     }
+    std::unordered_set<Sequence> gone;
     for (const auto sequence : events.released) {
         const auto known = events_.find(sequence);
-        if (known == events_.end() || !known->second) continue;
+        if (known == events_.end() || !known->second || !gone.insert(sequence).second) continue;
         staged.events.emplace_back(sequence, std::nullopt);
         staged.operations.emplace_back(Delete{keys_.event(sequence)});
         staged.sum.take(*known->second);

@@ -39,8 +39,8 @@ protected:
             if (const auto* deletion = std::get_if<Delete>(&operation)) rows.erase(deletion->key);
         }
     }
-    void commit(const std::vector<Change>& changes) {
-        const auto staged = sums.stage(changes);
+    void commit(const std::vector<Change>& changes, const EventChanges& events = {}) {
+        const auto staged = sums.stage(changes, events);
         carryOut(staged.operations);
         sums.adopt(staged);
         expectSumOfWhatIsThere();
@@ -52,6 +52,13 @@ protected:
         EXPECT_EQ(sums.sum(), truth) << "the next takeover would call it damaged";
     }
 };
+
+TEST_F(RowSumsTest, AnEventThatIsReleasedTwiceGoesOnce) {
+    commit({}, {.published = {{7, "a"}, {8, "b"}}});
+    commit({}, {.released = {7, 7}});
+    commit({}, {.released = {7}});
+    EXPECT_EQ(rows.size(), 1U);
+}
 
 TEST_F(RowSumsTest, ARowStaysUnderItsKeyWhenItsInterfaceGoes) {
     commit({client(1, 2), client(2, 3)});
