@@ -105,8 +105,8 @@ public:
     std::shared_ptr<source::Publisher> poster() override {
         return std::make_shared<StandbysPublisher>(*client_, clock_, etcd::Keys(settings_.prefix));
     }
-    std::unique_ptr<Posts> watchPosts(store::Term term, OnPost onPost) override {
-        return std::make_unique<EtcdPosts>(*client_, etcd::Keys(settings_.prefix), term, std::move(onPost));
+    std::unique_ptr<Posts> watchPosts(store::Term term, const OnPost& onPost) override {
+        return std::make_unique<EtcdPosts>(*client_, etcd::Keys(settings_.prefix), term, onPost);
     }
 
 private:
@@ -122,8 +122,8 @@ private:
 
     class EtcdPosts final : public Posts {
     public:
-        EtcdPosts(etcd::GrpcClient& etcd, etcd::Keys keys, store::Term term, OnPost onPost)
-            : posted_(etcd, etcd, std::move(keys), term, std::move(onPost), {}) {}
+        EtcdPosts(etcd::GrpcClient& etcd, etcd::Keys keys, store::Term term, const OnPost& onPost)
+            : posted_(etcd, etcd, std::move(keys), term, onPost, {}) {}
         void refuse(const std::string& post) noexcept override { posted_.refuse(post); }
 
     private:

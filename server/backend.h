@@ -65,7 +65,9 @@ public:
     // What standbys publish by way of this server, which leads `term` and has loaded its store: each event
     // once a term, on another thread. Null where there is none. Goes before the term's store does.
     using OnPost = std::function<void(const std::string& post, std::shared_ptr<const Event> event)>;
-    [[nodiscard]] virtual std::unique_ptr<Posts> watchPosts(store::Term, OnPost) { return nullptr; }
+    [[nodiscard]] virtual std::unique_ptr<Posts> watchPosts(store::Term /*term*/, const OnPost& /*onPost*/) {
+        return nullptr;
+    }
     // For messages: "/var/lib/crnpd/registrations.db", "etcd, /crnpd".
     [[nodiscard]] virtual const std::string& name() const noexcept = 0;
 };
