@@ -223,13 +223,13 @@ std::size_t Delivery::beginSome() {
         auto errand = dispatcher_.take();
         if (!errand) break;
         ++begun;
-        if (!begin(*std::move(errand))) break;
+        if (!begin(*errand)) break;
     }
     return begun;
 }
 
 // False: nothing else can be begun either.
-bool Delivery::begin(Errand errand) {
+bool Delivery::begin(const Errand& errand) {
     auto document = documentOf(errand.event);
     Result<void> begun;
     {

@@ -78,7 +78,7 @@ private:
     void pumpSoon();
     void armTimer();
     [[nodiscard]] std::size_t beginSome();
-    [[nodiscard]] bool begin(Errand errand);
+    [[nodiscard]] bool begin(const Errand& errand);
     [[nodiscard]] std::shared_ptr<const std::string> documentOf(const NumberedEvent& event);
     template <typename Answer>
     std::optional<Answer> ask(std::function<std::optional<Answer>()> question);

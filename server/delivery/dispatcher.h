@@ -93,7 +93,7 @@ public:
     void tick();
     [[nodiscard]] std::optional<SteadyTime> wakeAt() const;
 
-    [[nodiscard]] std::optional<ClientProgress> progress(const CallbackAddress& client) const;
+    [[nodiscard]] std::optional<ClientProgress> progress(const CallbackAddress& address) const;
     [[nodiscard]] EventsProgress events(std::size_t most) const;
     [[nodiscard]] std::size_t underWay() const noexcept { return underWay_.size(); }
     [[nodiscard]] std::size_t clients() const noexcept { return table_.clients.used(); }
@@ -179,8 +179,8 @@ private:
     void waitUntil(ClientIndex client, Active& active, SteadyTime time);
     void withdraw(ClientIndex client, Active& active);
     void dismiss(ClientIndex client);
-    [[nodiscard]] std::optional<Errand> takeFrom(Lane lane);
-    Errand begin(ClientIndex client, Active& active, Lane lane, NumberedEvent event);
+    [[nodiscard]] std::optional<Errand> takeFrom(Lane which);
+    Errand begin(ClientIndex client, Active& active, Lane which, NumberedEvent event);
     [[nodiscard]] std::optional<ClientIndex> end(Ticket ticket);
     void note(ClientIndex client, Active& active, std::string_view result);
     void giveUp(ClientIndex client, Active& active);
