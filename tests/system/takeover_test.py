@@ -10,7 +10,7 @@ import signal
 import time
 import unittest
 
-from cluster import Cluster
+from cluster import PREFIX, Cluster
 from harness import LONG, SANITIZED, Server, crnpctl, event, message
 from many_clients import register_many
 
@@ -94,9 +94,20 @@ class ManyClients(unittest.TestCase):
                       f"{took * 1000:.0f} ms to the first OK")
                 took_to_read[is_warm].append(opened["milliseconds"])
                 cluster.start()
+            yardstick = min(self.time_of_etcdctl(cluster) for _ in range(2))
+            print(f"# {MANY} clients, by etcdctl: read in {yardstick:.0f} ms")
         self.assertLessEqual(max(took_to_read[True]), 1000 * SLOW)
-        # Reading them all keeps both cores busy, etcd's part included; what else runs on the machine only adds to it.
-        self.assertLessEqual(min(took_to_read[False]), 1000 * SLOW)
+        # A server that has just started is no standby yet. It reads them all, which keeps both cores busy, etcd's part included:
+        # within a second on the machines of docs/reliability.md, and nowhere in more than a few times of what etcd's own client
+        # takes only to print them (2.2 times was measured on the slowest).
+        self.assertLessEqual(min(took_to_read[False]), max(1000, 4 * yardstick) * SLOW)
+
+    def time_of_etcdctl(self, cluster):
+        begin = time.monotonic()
+        rows = cluster.etcd.ctl("get", PREFIX + "/client/", "--prefix", "--write-out", "simple", patience=60)
+        took = (time.monotonic() - begin) * 1000
+        self.assertGreaterEqual(rows.stdout.count(b"\n"), 2 * MANY)
+        return took
 
     def fill(self, cluster):
         """From a dump of another server, as a site would move in."""
