@@ -45,7 +45,7 @@ Result<void> Mirror::putMark(const Row& row) {
     auto mark = decodeMark(row.value);
     if (!mark) return mark.error();
     eraseDelivery(row.key);
-    mark_ = {std::move(*mark), digestOf(row.key, row.value)};
+    mark_ = HeldOf<MarkRecord>{std::move(*mark), digestOf(row.key, row.value)};
     sum_.add(mark_->digest);
     return {};
 }

@@ -38,12 +38,18 @@ protected:
                          ended_ = result_;
                          loop_.stop();
                      }};
+    // More than the sockets' buffers take.
+    static std::string large() {
+        std::string text;
+        text.resize(10'000'000, 'x');
+        return text;
+    }
     ClientSocket client_;
 };
 
 TEST_F(CourierTest, BringsTheWholeDocument) {
     auto received = std::async(std::launch::async, [this] { return client_.receive(); });
-    const std::string text(10'000'000, 'x');
+    const auto text = large();
     begin(client_.address(), text);
     EXPECT_EQ(result(), "");
     EXPECT_TRUE(received.get() == text);
@@ -90,7 +96,7 @@ TEST_F(CourierTest, IsResetByAClientThatClosesWithoutReading) {
 }
 
 TEST_F(CourierTest, IsNotDoneWhenTheClientClosesAmidALargeDocument) {
-    begin(client_.address(), std::string(10'000'000, 'x'));
+    begin(client_.address(), large());
     client_.accept().reset();
     EXPECT_THAT(result(), HasSubstr("reset"));
 }

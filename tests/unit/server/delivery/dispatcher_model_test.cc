@@ -31,7 +31,7 @@ protected:
     void joinSomebody() {
         const RecordId id = 1 + chance(8);
         drop(id);
-        const std::string name = names[chance(names.size())];
+        const std::string& name = names[chance(names.size())];
         wanted_[id] = name;
         if (const auto latest = latest_.find(name); latest != latest_.end())
             expected_[id] = {owed_[id] = latest->second};
@@ -56,7 +56,7 @@ protected:
         std::erase_if(underWay_, [id](const Errand& errand) { return errand.client == id; });
     }
     void publish() {
-        const std::string name = names[chance(names.size())];
+        const std::string& name = names[chance(names.size())];
         const Sequence sequence = world_.publish(name);
         latest_[name] = sequence;
         for (const auto& [id, want] : wanted_) {

@@ -48,6 +48,7 @@ inline CallbackAddress addressOf(RecordId id) {
 
 inline std::vector<EventRegistration> groups(const std::vector<std::string>& names) {
     std::vector<EventRegistration> registrations;
+    registrations.reserve(names.size());
     for (const auto& name : names)
         registrations.push_back({"EC_Cluster", "ESC_cluster_rg_state", {{"rg_name", {name}}}});
     return registrations;
