@@ -45,8 +45,9 @@ Result<void> Mirror::putMark(const Row& row) {
     auto mark = decodeMark(row.value);
     if (!mark) return mark.error();
     eraseDelivery(row.key);
-    mark_ = HeldOf<MarkRecord>{std::move(*mark), digestOf(row.key, row.value)};
-    sum_.add(mark_->digest);
+    const auto digest = digestOf(row.key, row.value);
+    mark_.emplace(HeldOf<MarkRecord>{std::move(*mark), digest});
+    sum_.add(digest);
     return {};
 }
 

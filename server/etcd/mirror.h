@@ -65,7 +65,7 @@ private:
     template <typename Record>
     struct HeldOf {
         Record record;
-        std::uint64_t digest = 0;
+        std::uint64_t digest;
 
         friend bool operator==(const HeldOf&, const HeldOf&) = default;
     };
