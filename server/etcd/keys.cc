@@ -127,8 +127,10 @@ bool readDelivery(Parts& parts, ClientRecord& client) {
     if (!via || !parts.literal(ip)) return false;
     constexpr std::uint32_t beyondInterfaces = 0x80000000U;
     if (via->scope() < beyondInterfaces) client.via = *via;
-    return parts.literal(" joined ") && parts.number(client.joined) && parts.literal(" added ") &&
-           parts.number(client.added) && parts.literal(" ");
+    const bool fits = parts.literal(" joined ") && parts.number(client.joined) && parts.literal(" added ") &&
+                      parts.number(client.added) && parts.literal(" ");
+    // One that has nothing of this is written without it.
+    return fits && (*via != IpAddress{} || client.joined != 0 || client.added != 0);
 }
 
 // Terms ascend, and batches do not go back.

@@ -14,7 +14,9 @@ using namespace crnpd;
 void row(const etcd::Keys& keys, const std::string& key, std::string_view value) {
     const auto change = etcd::decodeRow(keys, key, value);
     if (!change) return;
-    fuzz::require(etcd::encodeRow(*change) == value, "a decoded row is encoded the same");
+    // An address of ours on an interface that this machine does not have is not kept.
+    const bool isLost = value.find('%') != std::string_view::npos;
+    fuzz::require(isLost || etcd::encodeRow(*change) == value, "a decoded row is encoded the same");
     const auto client = std::visit([](const auto& record) { return record.client; }, *change);
     fuzz::require(client.ip.scope() != 0 || keys.client(client) == key,
                   "a client's key is the one of its row");
