@@ -97,10 +97,9 @@ class ManyClients(unittest.TestCase):
             yardstick = min(self.time_of_etcdctl(cluster) for _ in range(2))
             print(f"# {MANY} clients, by etcdctl: read in {yardstick:.0f} ms")
         self.assertLessEqual(max(took_to_read[True]), 1000 * SLOW)
-        # A server that has just started is no standby yet. It reads them all, which keeps both cores busy, etcd's part included:
-        # within a second on the machines of docs/reliability.md, and nowhere in more than a few times of what etcd's own client
-        # takes only to print them (2.2 times was measured on the slowest).
-        self.assertLessEqual(min(took_to_read[False]), max(1000, 4 * yardstick) * SLOW)
+        # Reading them all keeps both cores busy, etcd's part included; what else runs on the machine only adds to it. What etcd's
+        # own client takes only to print them, above, tells how fast the machine is.
+        self.assertLessEqual(min(took_to_read[False]), 1000 * SLOW)
 
     def time_of_etcdctl(self, cluster):
         begin = time.monotonic()
