@@ -6,6 +6,8 @@
 #include <thread>
 #include <utility>
 
+#include "server/etcd/pages.h"
+
 namespace crnpd::etcd {
 
 Attempts::Attempts(KeyValue& etcd, const Clock& clock, std::chrono::milliseconds pause, Wait wait)
@@ -28,6 +30,7 @@ Result<Page> Attempts::read(const std::string& prefix, const std::string& after,
     std::optional<Result<Page>> page;
     repeat(limit, [&] {
         page.emplace(etcd_.read(prefix, after, at, rows));
+        rows = fewer(rows);
         return *page || page->error().code != ErrorCode::busy;
     });
     return std::move(*page);

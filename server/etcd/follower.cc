@@ -3,6 +3,7 @@
 #include "server/etcd/follower.h"
 
 #include <exception>
+#include <future>
 #include <new>
 #include <utility>
 
@@ -71,19 +72,26 @@ void Follower::run(const std::stop_token& stop) {
 }
 
 Result<Follower::Reading> Follower::readAll(const std::stop_token& stop) {
-    Reading reading{Mirror(options_.keys), 0};
-    std::string after;
-    for (bool hasMore = true; hasMore;) {
-        const auto page = readPage(after, reading.revision, stop);
-        if (!page) return page.error();
-        reading.revision = page->revision;
+    Mirror mirror(options_.keys);
+    Pages pages([&](const std::string& after, Revision at,
+                    std::size_t rows) { return readPage(after, at, rows, stop); },
+                0, options_.page);
+    auto page = pages.next();
+    while (page) {
         tellProgress();
+        // etcd looks for the next page while we take this one apart.
+        std::future<Result<Page>> next;
+        if (pages.hasMore()) next = std::async(std::launch::async, [&] { return pages.next(); });
         for (const auto& row : page->rows) {
-            if (auto put = reading.mirror.put(row); !put) return put.error();
+            if (auto put = mirror.put(row); !put) return put.error();
         }
-        hasMore = page->hasMore && !page->rows.empty();
-        if (hasMore) after = page->rows.back().key;
+        if (!next.valid()) return checked({std::move(mirror), pages.revision()});
+        page = next.get();
     }
+    return page.error();
+}
+
+Result<Follower::Reading> Follower::checked(Reading reading) const {
     if (!reading.mirror.isComplete())
         return Error{ErrorCode::damaged,
                      fmt::format("the rows in etcd are not those that {} tells of, at revision {}",
@@ -97,11 +105,12 @@ void Follower::tellProgress() {
     arrived_.notify_all();
 }
 
-// With a second and a third member, should the first one not answer.
-Result<Page> Follower::readPage(const std::string& after, Revision at, const std::stop_token& stop) {
+// With a second and a third member, should the first one not answer; it may be the page that is too large.
+Result<Page> Follower::readPage(const std::string& after, Revision at, std::size_t rows,
+                                const std::stop_token& stop) {
     constexpr int attempts = 3;
-    for (int attempt = 1;; ++attempt) {
-        auto page = etcd_.read(options_.keys.prefix() + '/', after, at, options_.pageSize);
+    for (int attempt = 1;; ++attempt, rows = fewer(rows)) {
+        auto page = etcd_.read(options_.keys.prefix() + '/', after, at, rows);
         if (stop.stop_requested()) return Error{ErrorCode::cancelled, "told to stop"};
         if (page || page.error().code != ErrorCode::busy || attempt == attempts) return page;
     }
@@ -226,7 +235,7 @@ void Follower::breakOff(const std::string& why) {
 
 // --- giving away ------------------------------------------------------------------------------------------
 
-std::optional<Snapshot> Follower::takeAt(Revision revision, std::chrono::milliseconds limit) noexcept {
+std::optional<Copy> Follower::takeAt(Revision revision, std::chrono::milliseconds limit) noexcept {
     std::unique_lock lock(mutex_);
     const auto hasArrived = [&] {
         return mirror_ && !isGiven_ && broken_.empty() && mirror_->headRevision() >= revision;
@@ -248,7 +257,7 @@ std::optional<Snapshot> Follower::takeAt(Revision revision, std::chrono::millise
     stop_.request_stop();
     lock.unlock();
     try {
-        return std::move(given).snapshot();
+        return std::move(given).copy();
     } catch (const std::bad_alloc&) {  // everything is read page by page then
         return std::nullopt;
     }

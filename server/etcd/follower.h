@@ -24,6 +24,7 @@
 #include "server/etcd/keys.h"
 #include "server/etcd/leases.h"
 #include "server/etcd/mirror.h"
+#include "server/etcd/pages.h"
 #include "server/etcd/warm_copy.h"
 
 namespace crnpd::etcd {
@@ -36,7 +37,7 @@ public:
         std::chrono::milliseconds verifyTime = std::chrono::minutes{10};
         // After what failed.
         std::chrono::milliseconds pause{500};
-        std::size_t pageSize = 1000;
+        Pages::Size page{};
     };
     struct Status {
         bool isComplete = false;  // the rest is of use
@@ -57,8 +58,8 @@ public:
     void stop();
 
     // Whoever was given the copy calls start() when it is a standby again.
-    [[nodiscard]] std::optional<Snapshot> takeAt(Revision revision,
-                                                 std::chrono::milliseconds limit) noexcept override;
+    [[nodiscard]] std::optional<Copy> takeAt(Revision revision,
+                                             std::chrono::milliseconds limit) noexcept override;
     [[nodiscard]] Status status() const;
 
 private:
@@ -69,7 +70,10 @@ private:
         Revision revision = 0;
     };
     [[nodiscard]] Result<Reading> readAll(const std::stop_token& stop);
-    [[nodiscard]] Result<Page> readPage(const std::string& after, Revision at, const std::stop_token& stop);
+    [[nodiscard]] Result<Page> readPage(const std::string& after, Revision at, std::size_t rows,
+                                        const std::stop_token& stop);
+    // Whether the rows are those of the head.
+    [[nodiscard]] Result<Reading> checked(Reading reading) const;
     void tellProgress();
     void take(Reading reading);
     // Until it is stopped or everything has to be read anew.

@@ -9,11 +9,10 @@
 
 #include "common/mark_codec.h"
 #include "common/messages.h"
+#include "server/etcd/pages.h"
 
 namespace crnpd::etcd {
 namespace {
-
-constexpr std::size_t rowsPerPage = 1000;
 
 Error damaged(std::string text) {
     return {ErrorCode::damaged, std::move(text) + ". Nothing was changed. Restore a back-up."};
@@ -153,22 +152,10 @@ std::optional<Loaded> Loading::fromCopy(const Head& head, Revision revision) {
     if (copy_ == nullptr) return std::nullopt;
     auto copy = copy_->takeAt(revision, limits_.catchUp);
     if (!copy) return std::nullopt;
-    Loaded loaded{head, revision, std::move(*copy), RowSums(keys_)};
+    Loaded loaded{head, revision, std::move(copy->snapshot), std::move(copy->rows)};
     loaded.snapshot.head = head.batch;
     loaded.snapshot.last = head.last;
-    bool unique = true;
-    const auto add = [&](const Change& row) {
-        unique = loaded.rows.add(row, keys_.client(clientOf(row)), encodeRow(row)) && unique;
-    };
-    std::ranges::for_each(loaded.snapshot.clients, add);
-    std::ranges::for_each(loaded.snapshot.removals, add);
-    for (const auto& event : loaded.snapshot.events)
-        loaded.rows.add(event);
-    if (loaded.snapshot.mark != MarkRecord{}) loaded.rows.add(loaded.snapshot.mark);
-    if (unique && loaded.rows.sum() == head.sum) {
-        sortById(loaded.snapshot);
-        return loaded;
-    }
+    if (loaded.rows.sum() == head.sum) return loaded;
     log(msg::copyDiffers, loaded.rows.sum().rows, head.sum.rows);
     return std::nullopt;
 }
@@ -192,13 +179,13 @@ std::optional<Result<Loaded>> Loading::fromRows(const Head& head, Revision revis
 }
 
 Result<void> Loading::readBelow(const std::string& prefix, Take takePage, Loaded& loaded) {
-    std::string after;
-    for (bool hasMore = true; hasMore;) {
-        const auto page = etcd_.read(prefix, after, loaded.headRevision, rowsPerPage, limits_.patience);
+    Pages pages([&](const std::string& after, Revision at,
+                    std::size_t rows) { return etcd_.read(prefix, after, at, rows, limits_.patience); },
+                loaded.headRevision);
+    while (pages.hasMore()) {
+        const auto page = pages.next();
         if (!page) return page.error();
         if (auto taken = (this->*takePage)(*page, loaded); !taken) return taken;
-        hasMore = page->hasMore && !page->rows.empty();
-        if (hasMore) after = page->rows.back().key;
     }
     return {};
 }

@@ -84,12 +84,14 @@ bool Mirror::isComplete() const {
     return head_->isFilling || head_->sum == sum_;
 }
 
-Snapshot Mirror::snapshot() && {
-    Snapshot snapshot;
-    if (head_) snapshot.head = head_->batch;
+std::optional<Copy> Mirror::copy() && {
+    Copy copy{{}, RowSums(keys_)};
+    auto& [snapshot, sums] = copy;
+    sums.reserve(rows_.size());
     snapshot.clients.reserve(clients_);
     snapshot.removals.reserve(rows_.size() - clients_);
     for (auto& [key, held] : rows_) {
+        if (!sums.add(held.change, key, held.digest)) return std::nullopt;
         if (auto* client = std::get_if<ClientRecord>(&held.change)) {
             snapshot.clients.push_back(std::move(*client));
         } else if (auto* removal = std::get_if<RemovalRecord>(&held.change)) {
@@ -97,13 +99,21 @@ Snapshot Mirror::snapshot() && {
         }
     }
     snapshot.events.reserve(events_.size());
-    for (auto& [key, held] : events_)
+    for (auto& [key, held] : events_) {
+        sums.add(held.record);
         snapshot.events.push_back(std::move(held.record));
-    if (mark_) snapshot.mark = std::move(mark_->record);
-    if (head_) snapshot.last = head_->last;
+    }
+    if (mark_) {
+        sums.add(mark_->record);
+        snapshot.mark = std::move(mark_->record);
+    }
+    if (head_) {
+        snapshot.head = head_->batch;
+        snapshot.last = head_->last;
+    }
     std::ranges::sort(snapshot.clients, {}, &ClientRecord::id);
     std::ranges::sort(snapshot.removals, {}, &RemovalRecord::id);
-    return snapshot;
+    return copy;
 }
 
 }  // namespace crnpd::etcd

@@ -18,6 +18,7 @@
 #include "common/result.h"
 #include "server/etcd/key_value.h"
 #include "server/etcd/keys.h"
+#include "server/etcd/warm_copy.h"
 
 namespace crnpd::etcd {
 
@@ -44,8 +45,8 @@ public:
         return rows_.size() + events_.size() + (mark_ ? 1 : 0);
     }
     [[nodiscard]] std::size_t clients() const noexcept { return clients_; }
-    // By id, as a store gives it.
-    [[nodiscard]] Snapshot snapshot() &&;
+    // By id, as a store gives it. Nothing: two rows have the same id.
+    [[nodiscard]] std::optional<Copy> copy() &&;
 
     // The same rows and the same head.
     friend bool operator==(const Mirror& a, const Mirror& b) {

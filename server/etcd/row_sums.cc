@@ -23,7 +23,10 @@ RowSums::RowSums(const Keys& keys)
 RowSums::RowSums(const Keys& keys, KeyOf keyOf) : keys_(keys), keyOf_(std::move(keyOf)) {}
 
 bool RowSums::add(const Change& row, const std::string& key, const std::string& value) {
-    const auto digest = digestOf(key, value);
+    return add(row, key, digestOf(key, value));
+}
+
+bool RowSums::add(const Change& row, const std::string& key, std::uint64_t digest) {
     if (!digests_.try_emplace(idOf(row), digest).second) return false;
     keep(row, key);
     sum_.add(digest);

@@ -50,6 +50,9 @@ public:
 
     // A row that is in the store. False: another one has that id.
     [[nodiscard]] bool add(const Change& row, const std::string& key, const std::string& value);
+    // The same of one whose digest is known.
+    [[nodiscard]] bool add(const Change& row, const std::string& key, std::uint64_t digest);
+    void reserve(std::size_t rows) { digests_.reserve(rows); }
     // An event that is in the store, and the mark; to be added once.
     void add(const EventRecord& event);
     void add(const MarkRecord& mark);

@@ -11,8 +11,14 @@
 
 #include "common/record.h"
 #include "server/etcd/key_value.h"
+#include "server/etcd/row_sums.h"
 
 namespace crnpd::etcd {
+
+struct Copy {
+    Snapshot snapshot;
+    RowSums rows;  // of what is in the snapshot, under the keys that it has in etcd
+};
 
 class WarmCopy {
 public:
@@ -20,8 +26,8 @@ public:
     // The copy as of exactly `revision`, which is one at which the head was put; waits at most `limit` for it
     // to arrive, or, while it is being made, for each next part of it. Nothing if it does not. May be called
     // once for each leadership: the copy is given away.
-    [[nodiscard]] virtual std::optional<Snapshot> takeAt(Revision revision,
-                                                         std::chrono::milliseconds limit) noexcept = 0;
+    [[nodiscard]] virtual std::optional<Copy> takeAt(Revision revision,
+                                                     std::chrono::milliseconds limit) noexcept = 0;
 };
 
 }  // namespace crnpd::etcd

@@ -39,7 +39,10 @@ TEST_F(MirrorTest, HoldsWhatWasWrittenAndKnowsThatItIsAll) {
     }
     EXPECT_EQ(mirror.headRevision(), 500);
     EXPECT_EQ(mirror.clients(), writer.snapshot().clients.size());
-    EXPECT_EQ(std::move(mirror).snapshot(), writer.snapshot());
+    const auto copy = std::move(mirror).copy();
+    ASSERT_TRUE(copy);
+    EXPECT_EQ(copy->snapshot, writer.snapshot());
+    EXPECT_EQ(copy->rows.sum(), writer.head().sum);
 }
 
 TEST_F(MirrorTest, NoticesAChangeThatIsMissing) {
@@ -64,7 +67,7 @@ TEST_F(MirrorTest, HoldsEventsAndTheMark) {
     };
     put(events);
     put({.released = {9}});
-    const auto snapshot = std::move(mirror).snapshot();
+    const auto snapshot = std::move(mirror).copy()->snapshot;
     EXPECT_EQ(snapshot.events, (std::vector{store::event(10), store::event(11)}));
     EXPECT_EQ(snapshot.mark, *events.mark);
     EXPECT_EQ(snapshot.last, 11U);
@@ -86,6 +89,16 @@ TEST_F(MirrorTest, CannotTellWhileARestoreIsUnderWay) {
         mirror.put({writer.keys().client(store::client(2).client), encodeRow(store::client(2)), 3, 3, 0}));
     EXPECT_TRUE(mirror.isComplete());
     EXPECT_TRUE(mirror.isFilling());
+}
+
+TEST_F(MirrorTest, GivesNoCopyInWhichTwoClientsHaveOneId) {
+    for (const auto number : {1U, 2U}) {
+        auto record = store::client(number);
+        record.id = 1;
+        const auto key = writer.keys().client(record.client);
+        EXPECT_TRUE(mirror.put({key, encodeRow(record), 1, 1, 0}));
+    }
+    EXPECT_FALSE(std::move(mirror).copy());
 }
 
 TEST_F(MirrorTest, RefusesWhatIsNoRowOfOurs) {
