@@ -75,13 +75,15 @@ Result<Loading::Seen> Loading::look() {
     Seen seen{answer->got.at(0), answer->got.at(1)};
     if (seen.format || seen.head) return seen;
 
-    const auto rows = etcd_.read(keys_.clients(), "", answer->revision, 1, limits_.patience);
-    if (!rows)
-        return rows.error().code == ErrorCode::notFound ? Error{ErrorCode::busy, rows.error().text}
-                                                        : rows.error();
-    if (!rows->rows.empty()) {
-        return damaged(fmt::format("there are clients below {} but neither {} nor {}", keys_.clients(),
-                                   keys_.format(), keys_.head()));
+    for (const auto& prefix : {keys_.clients(), keys_.events(), keys_.mark()}) {
+        const auto rows = etcd_.read(prefix, "", answer->revision, 1, limits_.patience);
+        if (!rows)
+            return rows.error().code == ErrorCode::notFound ? Error{ErrorCode::busy, rows.error().text}
+                                                            : rows.error();
+        if (!rows->rows.empty()) {
+            return damaged(fmt::format("there is {} but neither {} nor {}", rows->rows.front().key,
+                                       keys_.format(), keys_.head()));
+        }
     }
     return seen;
 }

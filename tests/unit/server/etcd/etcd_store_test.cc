@@ -315,6 +315,16 @@ TEST_F(EtcdStoreTest, ARowOrAKeyThatIsMissingIsDamage) {
     EXPECT_FALSE(etcd.row(keys.head())) << "nothing is made beside clients that somebody was promised";
 }
 
+TEST_F(EtcdStoreTest, EventsOrAMarkAloneAreDamageToo) {
+    for (const auto& key : {keys.event(7), keys.mark()}) {
+        putByHand(key, "anything");
+        EXPECT_EQ(loadError(), ErrorCode::damaged) << key;
+        deleteByHand(key);
+    }
+    putByHand(keys.post("1"), "an event that waits for the first server to lead");
+    EXPECT_EQ(loadError(), ErrorCode::cancelled);
+}
+
 TEST_F(EtcdStoreTest, LoadingGoesOnUntilItIsAnsweredButNotForEver) {
     load(*store);
     ASSERT_EQ(store->commit(1, Changes{client(1)}).state, CommitState::committed);
