@@ -103,7 +103,7 @@ CommitOutcome EtcdStore::outcomeOf(BatchId batch, std::chrono::milliseconds limi
 }
 
 // What is known about `last_` is the state from now on.
-CommitOutcome EtcdStore::close(const CommitOutcome& outcome) noexcept {
+CommitOutcome EtcdStore::close(CommitOutcome outcome) noexcept {
     if (outcome.state == CommitState::unknown) return outcome;
     auto& rows = filled_ ? *filled_ : rows_;
     if (outcome.state == CommitState::committed) {

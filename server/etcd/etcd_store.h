@@ -79,7 +79,7 @@ private:
     [[nodiscard]] store::CommitOutcome judge(const Step& step, const TransactionAnswer& answer);
     [[nodiscard]] store::CommitOutcome settle(Step& step, std::chrono::milliseconds limit);
     void moveTo(const Head& head, Revision revision) noexcept;
-    [[nodiscard]] store::CommitOutcome close(const store::CommitOutcome& outcome) noexcept;
+    [[nodiscard]] store::CommitOutcome close(store::CommitOutcome outcome) noexcept;
 
     [[nodiscard]] store::CommitOutcome fillInSteps(BatchId batch, std::span<const Change> changes);
     [[nodiscard]] store::CommitOutcome undo(std::chrono::milliseconds limit);
