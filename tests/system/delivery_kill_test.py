@@ -31,15 +31,15 @@ class Load:
 
     PUBLISHERS, STEADY, RESTLESS = 3, 12, 6
     CLASS = "C"  # of all events
+    KINDS = [reading, reading_after(0.01, 0.03), lambda chance: moody(chance, good=0.97)]
     # A publisher's burst, so that clients have something waiting when the server is killed, and the pause after it, in which
     # those get along that fail, which costs a second each time.
     BURST, PAUSE = 8, 1
 
     def __init__(self, ledger, servers, addresses, seed):
         self.ledger, self.servers, self.addresses, self.seed = ledger, servers, addresses, seed
-        kinds = [reading, reading_after(0.01, 0.03), lambda chance: moody(chance, good=0.97)]
-        self.steady = [ledger.listeners.open(kinds[i % len(kinds)]) for i in range(self.STEADY)]
-        self.restless = [ledger.listeners.open(kinds[i % len(kinds)]) for i in range(self.RESTLESS)]
+        self.steady = [ledger.listeners.open(self.KINDS[i % len(self.KINDS)]) for i in range(self.STEADY)]
+        self.restless = [ledger.listeners.open(self.KINDS[i % len(self.KINDS)]) for i in range(self.RESTLESS)]
         self.over, self.acknowledged, self.failures = threading.Event(), 0, []
         for listener in self.steady:
             ledger.say_until("OK", addresses, listener, "ADD_CLIENT", wish(self.CLASS))
