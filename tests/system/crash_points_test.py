@@ -66,6 +66,12 @@ def is_dead(server):
     return server.process.poll() is not None
 
 
+def role_of(server):
+    """None where it does not answer."""
+    status = server.status()
+    return status and status["role"]
+
+
 def is_active(server):
     status = server.status()
     return bool(status and status["role"] == "active" and status["listen"])
@@ -96,7 +102,7 @@ class Story:
         self.load.over.set()
         self.crew.__exit__()
         for thread in self.load.threads:
-            thread.join()
+            thread.join(5)  # where nobody answers any more they go on asking
         self.listeners.close()
 
     def crash(self, point):
@@ -265,7 +271,7 @@ class TwoServers(Story):
             active.crnpctl("step-down")
         else:
             self.cluster.kill(active)
-            wait_for(lambda: is_dead(armed) or armed.status() and armed.status()["role"] != "standby", "the other server to be elected", pause=0.005)
+            wait_for(lambda: is_dead(armed) or role_of(armed) in ("taking over", "active"), "the other server to be elected", pause=0.005)
             active.start()
         self.wait_until_active_or_dead(armed)
         return armed
