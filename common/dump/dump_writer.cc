@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "common/crash_point.h"
 #include "common/dump/dump_line.h"
 #include "common/dump/seal.h"
 
@@ -26,6 +27,7 @@ Result<void> write(Snapshot rows, const Maker& maker, const WriteLine& write) {
     if (!put(headerLine({maker.time, maker.version, rows.head, rows.clients.size(), rows.removals.size()})))
         return nobodyReads;
     for (const auto& client : rows.clients) {
+        crashPoint("dump_row");
         const auto line = clientLine(client);
         if (!line) return line.error();
         if (!put(*line)) return nobodyReads;

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "common/crash_point.h"
 #include "common/messages.h"
 
 namespace crnpd::commit {
@@ -80,6 +81,7 @@ std::span<Act> GroupCommit::commitGroup(std::span<Act> acts) {
     registry::Staging staging(registry_, options_.audience != nullptr);
     std::vector<Pending> pending;
     const auto rest = decideGroup(acts, staging, pending);
+    crashPoint("batch_staged");
     if (!pending.empty()) finish(std::move(staging), pending);
     return rest;
 }
@@ -112,6 +114,7 @@ void GroupCommit::decideOne(Act& act, WallTime now, registry::Staging& staging,
                             std::vector<Pending>& pending) {
     if (!fitsAlone(act, staging)) return refuse(act, {ErrorCode::noSpace, "it is too large"});
     auto decision = decide(act, staging, now);
+    crashPoint("decided");
     // On a shared store what we know may be out of date, so even a decision that changes nothing waits until
     // a commit has shown that we still lead.
     if (decision.provisional || store_.isShared()) {
@@ -154,17 +157,22 @@ void GroupCommit::finish(registry::Staging&& staging, std::span<Pending> pending
         return refuseAll(pending, outOfMemory);
     }
     const BatchId batch = head_ + 1;
+    crashPoint("before_commit");
     const auto outcome = outcomeOf(batch, store_.commit(batch, changes, staging.events()), staging.size());
+    crashPoint("after_commit");
     switch (outcome.state) {
         case CommitState::committed:
             head_ = batch;
             take(std::move(staging));
+            crashPoint("batch_applied");
             for (auto& [act, decision] : pending) {
                 if (decision.told) told.push_back(std::move(*decision.told));
             }
             tell(std::move(told));
+            crashPoint("audience_told");
             for (auto& [act, decision] : pending)
                 answer(act, decision);
+            crashPoint("batch_answered");
             return;
         case CommitState::notCommitted:
             return refuseAll(pending, outcome.reason);
@@ -243,7 +251,9 @@ Result<void> GroupCommit::fill(const Snapshot& rows) {
             ErrorCode::busy,
             fmt::format("{} clients are registered here; restore into an empty store", registry_.clients())};
     }
+    crashPoint("before_fill");
     const auto outcome = fillStore(rows);
+    crashPoint("after_fill");
     if (outcome.state == CommitState::committed) {
         ++head_;
         // The store has more than what it was filled with: events, and numbers that were given before. Where
@@ -252,6 +262,7 @@ Result<void> GroupCommit::fill(const Snapshot& rows) {
         const LongWork reading(*isAtLongWork_);
         const auto reloaded = reload();
         if (!reloaded) log(msg::storeStillBroken, 0U, reloaded.error().text);
+        crashPoint("fill_loaded");
         return {};
     }
     if (outcome.state == CommitState::unknown) {

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "common/crash_point.h"
 #include "common/dump/dump_reader.h"
 #include "common/dump/dump_writer.h"
 #include "common/messages.h"
@@ -51,6 +52,7 @@ struct Counts {
 Result<Counts> restore(Operations& operations, const Peer& peer) {
     auto rows = readRows(peer);
     if (!rows) return Error{rows.error().code, "nothing was changed: " + rows.error().text};
+    crashPoint("restore_read");
     const Counts counts{rows->clients.size(), rows->removals.size()};
     const auto stillWorking = [&peer] { peer.write(line({{"working", true}})); };
     if (auto done = operations.restore(std::move(*rows), stillWorking); !done) return done.error();
@@ -65,6 +67,7 @@ void sendDump(Operations& operations, const Peer& peer) {
         peer.write(line(refusal(taken.error())));
         return;
     }
+    crashPoint("dump_taken");
     if (!peer.write(line({{"ok", true}}))) return;
     const auto written = dump::write(std::move(taken->rows), {std::string(version), taken->made}, peer.write);
     // Without its last line the peer knows that the dump is worth nothing.
@@ -83,6 +86,7 @@ void takeDump(Operations& operations, const Peer& peer) {
         peer.write(line(refusal(restored.error())));
         return;
     }
+    crashPoint("restore_done");
     log(msg::restored, restored->clients, restored->removals);
     peer.write(line({{"ok", true}, {"clients", restored->clients}, {"removals", restored->removals}}));
 }

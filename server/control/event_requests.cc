@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "common/crash_point.h"
 #include "common/dump/utc.h"
 #include "common/messages.h"
 #include "common/xml/event_writer.h"
@@ -132,9 +133,12 @@ Result<Sequence> publishAndLog(Event event, Operations& operations) {
 void publish(const Json& request, Operations& operations, const Peer& peer) {
     auto event = eventIn(request);
     if (!event) return refuse(event.error(), peer);
+    crashPoint("publish_read");
     const auto sequence = publishAndLog(*std::move(event), operations);
     if (!sequence) return refuse(sequence.error(), peer);
+    crashPoint("before_publish_answer");
     peer.write(line({{"ok", true}, {"sequence", *sequence}}));
+    crashPoint("after_publish_answer");
 }
 
 void events(const Json& request, Operations& operations, const Peer& peer) {

@@ -12,6 +12,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "common/crash_point.h"
+
 namespace crnpd::delivery {
 namespace {
 
@@ -88,6 +90,7 @@ Result<UniqueFd> Courier::open(const Letter& letter) const {
         UniqueFd fd(::socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
         if (!fd) return Error{ErrorCode::noSpace, std::system_category().message(errno)};
         if (canBind) bindTo(fd.fd(), letter.via, port);
+        crashPoint("before_connect");
         if (::connect(fd.fd(), reinterpret_cast<const sockaddr*>(&to), length) == 0) return fd;
         const int error = errno;
         if (error == EINPROGRESS || error == EINTR) return fd;
@@ -106,6 +109,7 @@ Result<void> Courier::begin(std::uint64_t ticket, Letter letter) {
         ended_.emplace_back(ticket, fd.error().text);
         return {};
     }
+    crashPoint("after_connect");
     auto attempt = std::make_unique<Attempt>();
     attempt->fd = *std::move(fd);
     attempt->letter = std::move(letter);
@@ -134,6 +138,7 @@ Courier::Outcome Courier::advance(Attempt& attempt) {
 Courier::Outcome Courier::write(Attempt& attempt) {
     const std::string& document = *attempt.letter.document;
     while (attempt.written < document.size()) {
+        crashPointHalf("event_half", attempt.fd.fd(), document);
         // MSG_MORE holds the last bytes back for the FIN: both leave in one segment.
         const ssize_t length = ::send(attempt.fd.fd(), document.data() + attempt.written,
                                       document.size() - attempt.written, MSG_NOSIGNAL | MSG_MORE);
@@ -142,10 +147,12 @@ Courier::Outcome Courier::write(Attempt& attempt) {
         if (length < 0) return textOf(errno);
         attempt.written += static_cast<std::size_t>(length);
     }
+    crashPoint("document_sent");
     if (::shutdown(attempt.fd.fd(), SHUT_WR) != 0) {
         const int error = errno;
         return textOf(error == ENOTCONN ? ECONNRESET : error);
     }
+    crashPoint("document_shut");
     attempt.stage = Stage::reading;
     return std::nullopt;
 }
@@ -170,6 +177,7 @@ Courier::Outcome Courier::acknowledged(Attempt& attempt) {
     if (const int error = pendingError(attempt.fd.fd()); error != 0) return textOf(error);
     int left = 0;
     if (::ioctl(attempt.fd.fd(), SIOCOUTQ, &left) == 0 && left > 0) return std::nullopt;
+    crashPoint("document_acknowledged");
     return std::string();
 }
 

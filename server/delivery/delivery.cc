@@ -8,6 +8,7 @@
 
 #include <malloc.h>
 
+#include "common/crash_point.h"
 #include "common/messages.h"
 #include "common/xml/event_writer.h"
 
@@ -165,6 +166,7 @@ std::optional<EventsProgress> Delivery::events(std::size_t most) {
 
 void Delivery::begin(const Snapshot& rows) noexcept {
     dispatcher_.start(rows);
+    crashPoint("delivery_began");
     pump();
 }
 

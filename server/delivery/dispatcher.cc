@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "common/crash_point.h"
 #include "common/messages.h"
 
 namespace crnpd::delivery {
@@ -160,6 +161,7 @@ void Dispatcher::delivered(Ticket ticket) {
         history_.begin(), history_.end(), active.sequence,
         [](const EventProgress& progress, Sequence sequence) { return progress.sequence < sequence; });
     if (event != history_.end() && event->sequence == active.sequence) ++event->have;
+    crashPoint("event_delivered");
     log_->delivered(*client, active.sequence);
     changed_ = true;
     look(*client);
@@ -204,6 +206,7 @@ void Dispatcher::note(ClientIndex /*client*/, Active& active, std::string_view r
 void Dispatcher::giveUp(ClientIndex client, Active& active) {
     const Client& known = table_.clients[client];
     const Ticket ticket = ++lastTicket_;
+    crashPoint("before_removal");
     active.state = State::leaving;
     active.ticket = ticket;
     ledger_.remove(known.address, known.joined, known.added,
@@ -211,6 +214,7 @@ void Dispatcher::giveUp(ClientIndex client, Active& active) {
 }
 
 void Dispatcher::onRemoval(ClientIndex client, Ticket ticket, Ledger::Removal outcome) {
+    crashPoint("removal_answered");
     const auto found = active_.find(client);
     if (found == active_.end() || found->second.ticket != ticket) return;
     Active& active = found->second;
@@ -302,6 +306,7 @@ void Dispatcher::keep(SteadyTime now) {
     const std::vector<Sequence> some(released_.begin(), released_.begin() + count);
     released_.erase(released_.begin(), released_.begin() + count);
     keeping_ = true;
+    crashPoint("before_mark");
     ledger_.keep(mark, some,
                  [this, mark, some, epoch = epoch_](bool kept) { onKept(epoch, mark, some, kept); });
 }
@@ -311,6 +316,7 @@ void Dispatcher::onKept(std::uint64_t epoch, const MarkRecord& mark, const std::
     if (epoch != epoch_) return;
     keeping_ = false;
     if (kept) {
+        crashPoint("mark_stored");
         kept_ = mark;
         if (released_.empty()) return;
         keepAt_ = clock_.steady();

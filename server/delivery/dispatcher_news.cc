@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "common/crash_point.h"
 #include "common/event_codec.h"
 #include "common/messages.h"
 #include "common/registration_codec.h"
@@ -136,6 +137,7 @@ void Dispatcher::hear(const ClientLeft& left) {
         log(msg::clientGivenUp, left.client.text(), found->second.schedule.failures(),
             trouble && !trouble->tried.empty() ? std::string_view(trouble->tried.back().result) : "");
     }
+    crashPoint("client_left");
     dismiss(client);
     log_->leave(client);
     matching_.remove(client);

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "common/crash_point.h"
 #include "common/messages.h"
 #include "server/etcd/guarded.h"
 #include "server/etcd/lease_file.h"
@@ -71,6 +72,7 @@ Result<Standing> EtcdElection::stand() {
     noteLeader(*other ? (*other)->leader.name : std::string{});
     if (*other && !isSeizing) return std::move(**other);
     if (auto taken = takeLease(); !taken) return taken.error();
+    crashPoint("etcd_lease_noted");
     auto standing = isSeizing ? seize(etcd_, options_.keys, lease_.id, options_.self)
                               : standFor(etcd_, options_.keys, lease_.id, options_.self);
     if (standing) hasSeized_ = true;
@@ -90,6 +92,7 @@ Result<void> EtcdElection::takeLease() {
     }
     const auto granted = leases_.grant(options_.leaseTime);
     if (!granted) return granted.error();
+    crashPoint("etcd_lease_granted");
     lease_.id = *granted;
     lease_.sent = now;
     if (options_.leaseFile.empty()) return {};
@@ -100,6 +103,7 @@ Result<void> EtcdElection::takeLease() {
 }
 
 store::Term EtcdElection::lead(const Standing& standing) {
+    crashPoint("etcd_elected");
     noteLeader({});
     tenure_ = std::make_unique<Tenure>(etcd_, leases_, watches_, clock_, options_.keys, *standing.term,
                                        standing.revision, lease_, [this](const std::string& reason) {
@@ -160,6 +164,7 @@ void EtcdElection::watchSuccessor(store::Term term, const std::stop_token& stop)
 void EtcdElection::resign() noexcept {
     if (!tenure_) return;
     const auto term = tenure_->term();
+    crashPoint("etcd_before_resignation");
     tenure_.reset();  // from now on nobody calls a loss what we do ourselves
     const auto until = clock_.steady() + options_.resignLimit;
     bool isGiven = false;
@@ -169,6 +174,7 @@ void EtcdElection::resign() noexcept {
         if (given || given.error().code != ErrorCode::busy || clock_.steady() >= until) break;
         pauseFor(options_.pause, {});
     }
+    crashPoint("etcd_after_resignation");
     // If etcd is away the note stays: whoever cleans up after this process may have more luck.
     if (dropLease(until) && !options_.leaseFile.empty()) removeLeaseFile(options_.leaseFile);
     if (isGiven) startWatchingSuccessor(term);

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "common/crash_point.h"
 #include "server/store/numbers.h"
 
 namespace crnpd::etcd {
@@ -149,7 +150,9 @@ void EtcdStore::moveTo(const Head& head, Revision revision) noexcept {
 // the head is where we left it; once either has changed, none of them ever will be.
 CommitOutcome EtcdStore::attempt(Step& step) noexcept {
     try {
+        crashPoint("etcd_before_commit");
         const auto answer = etcd_.transact(step.transaction);
+        crashPoint("etcd_after_commit");
         if (answer && answer->succeeded) {
             moveTo(step.head, answer->revision);
             return CommitOutcome::committed();

@@ -6,6 +6,7 @@
 #include <new>
 #include <utility>
 
+#include "common/crash_point.h"
 #include "server/etcd/etcd_store.h"
 #include "server/store/numbers.h"
 
@@ -72,10 +73,12 @@ CommitOutcome EtcdStore::fillInSteps(BatchId batch, std::span<const Change> chan
         if (isLast) {
             last_ = std::move(step);
             filled_ = std::move(rows);
+            crashPoint("etcd_last_fill_step");
             return close(attempt(*last_));
         }
         if (auto outcome = settle(step, options_.patience); outcome.state != CommitState::committed)
             return outcome;
+        crashPoint("etcd_fill_step");
         rows.adopt(step.staged);
         part = firstOf(changes, batchLimit(), bytesLimit());
         changes = changes.subspan(part.size());

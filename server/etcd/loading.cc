@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "common/crash_point.h"
 #include "common/mark_codec.h"
 #include "common/messages.h"
 #include "server/etcd/pages.h"
@@ -52,7 +53,9 @@ Result<Loaded> Loading::load() {
     while (seen) {
         const auto head = next(*seen);
         if (!head) return head.error();
+        crashPoint("etcd_before_fence");
         const auto answer = etcd_.transact(fence(*seen, *head), limits_.patience);
+        crashPoint("etcd_after_fence");
         if (!answer) return answer.error();
         if (answer->succeeded) {
             if (auto loaded = loadAt(*head, answer->revision)) return std::move(*loaded);

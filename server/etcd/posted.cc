@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/crash_point.h"
 #include "common/event_codec.h"
 #include "common/messages.h"
 #include "server/etcd/post.h"
@@ -96,12 +97,14 @@ bool Posted::see(const Row& row) {
 
 bool Posted::take(const Row& row, const std::string& id, const std::string& text) {
     auto event = decodeEvent(text);
+    crashPoint("post_seen");
     const auto answer = etcd_.transact({{weLead(), {Condition::Of::modified, row.key, row.modified}},
                                         {Put{row.key, encodeTaken(text)}},
                                         {}});
     if (!answer) return false;
     // Taken back, or it was seen as it was some time ago; or we do not lead.
     if (!answer->succeeded) return true;
+    crashPoint("post_taken");
     handed_.insert(id);
     taken_(id, std::make_shared<const crnpd::Event>(std::move(*event)));
     return true;

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "common/crash_point.h"
 #include "server/etcd/post.h"
 
 namespace crnpd::etcd {
@@ -33,6 +34,7 @@ Result<Sequence> Posting::post(const std::string& event) {
     const auto end = clock_.steady() + options_.limit;
     const auto put =
         etcd_.transact({{{Condition::Of::created, key, 0}}, {Put{key, encodePosted(event)}}, {}});
+    crashPoint("post_put");
     if (!put && put.error().code != ErrorCode::busy) return put.error();
     while (clock_.steady() < end) {
         if (auto found = look(key)) return std::move(*found);
@@ -53,6 +55,7 @@ std::optional<Result<Sequence>> Posting::read(const Row& row) {
     const auto post = decodePost(row.value);
     if (!post) return Result<Sequence>(nobodyKnows(row.key + " was changed by another program"));
     if (post->state == Post::State::posted || post->state == Post::State::taken) return std::nullopt;
+    crashPoint("post_answered");
     const auto gone =
         etcd_.transact({{{Condition::Of::modified, row.key, row.modified}}, {Delete{row.key}}, {}});
     if (!gone && gone.error().code == ErrorCode::busy) pause();

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "common/crash_point.h"
 #include "server/etcd/guarded.h"
 #include "server/etcd/stop_after.h"
 
@@ -124,6 +125,7 @@ Revision Tenure::lookAgain(Revision from) {
 void Tenure::lose(std::string_view reason) noexcept {
     // Told to stop: whoever ends the tenure knows.
     if (stop_.stop_requested() || isLost_.exchange(true)) return;
+    crashPoint("lease_lost");
     while (!tell(reason) && !stop_.stop_requested())
         pauseFor(pause, stop_.get_token());
     stop_.request_stop();

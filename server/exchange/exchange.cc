@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "common/crash_point.h"
+
 namespace crnpd::exchange {
 namespace {
 
@@ -104,6 +106,7 @@ bool Exchange::keep(std::string_view bytes) {
 void Exchange::onMessage(std::string_view document) {
     auto message = tools_.reader.parse(document);
     if (!message) return refuseDocument(message.error(), true);
+    crashPoint("parsed");
 
     // A message that waits for its decision is counted until it is answered: a disk that stalls must not
     // let the waiting ones fill the memory.
@@ -120,6 +123,7 @@ void Exchange::onMessage(std::string_view document) {
                           [self = shared_from_this(), type, port](Decider::Decision decision) {
                               self->onDecision(std::move(decision), type, port);
                           });
+    crashPoint("submitted");
 }
 
 // The client that hung up meanwhile is registered all the same; only its reply is dropped. The decision's

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "common/crash_point.h"
 #include "common/messages.h"
 
 namespace crnpd::failover {
@@ -104,6 +105,7 @@ std::optional<Error> Failover::lead(store::Term term, const std::stop_token& sto
         term_ = term;
     }
     role_.move(Role::takingOver, fmt::format("elected, term {}", term));
+    crashPoint("elected");
     if (const auto taken = takeOver(term); !taken) {
         leave(Manner::inOrder);
         const auto& why = taken.error();
@@ -116,6 +118,7 @@ std::optional<Error> Failover::lead(store::Term term, const std::stop_token& sto
     role_.move(Role::active, "serving clients");
     const auto ending = waitUntilOver(stop);
     role_.move(Role::steppingDown, ending.reason);
+    crashPoint("stepping_down");
     leave(ending.manner);
     role_.move(stop.stop_requested() ? Role::stopped : Role::standby, ending.reason);
     if (ending.letOthers) letOthersLead(stop);
@@ -126,11 +129,14 @@ std::optional<Error> Failover::lead(store::Term term, const std::stop_token& sto
 Result<void> Failover::takeOver(store::Term term) {
     try {
         store_ = openStore_(term);
+        crashPoint("loading");
         auto snapshot = load(*store_);
         if (!snapshot) return snapshot.error();
+        crashPoint("loaded");
         served_ = true;
         auto taken = duties_.takeOver(term, *store_, std::move(*snapshot));
         if (!taken) return Error{ErrorCode::io, taken.error().text};
+        crashPoint("taken_over");
         return taken;
     } catch (const std::exception& fault) {
         return Error{ErrorCode::io, fmt::format("cannot take over: {}", fault.what())};
@@ -140,7 +146,9 @@ Result<void> Failover::takeOver(store::Term term) {
 void Failover::leave(Manner manner) {
     if (std::exchange(served_, false)) duties_.stepDown(manner);
     store_.reset();
+    crashPoint("store_closed");
     election_.resign();
+    crashPoint("resigned");
 }
 
 Result<Snapshot> Failover::load(store::RegistrationStore& store) const {

@@ -5,6 +5,7 @@
 #include <exception>
 #include <utility>
 
+#include "common/crash_point.h"
 #include "common/messages.h"
 #include "common/xml/reply.h"
 #include "server/intake/worker.h"
@@ -55,6 +56,7 @@ bool Session::guarded(const std::function<bool()>& action) noexcept {
 }
 
 bool Session::onBytes(std::string_view bytes) {
+    crashPoint("read");
     heard_ = true;
     return guarded([&] { return exchange_->onBytes(bytes); });
 }
@@ -80,9 +82,11 @@ void Session::reply(const exchange::Answer& answer) {
     bool draining = false;
     if (!silent) {
         const auto text = xml::writeReply(*answer.reply);
+        crashPoint("before_reply");
         draining = connection_.reply(text, answer.messageIsWhole, worker_.buffer_) ==
                    net::Connection::Closing::draining;
     }
+    crashPoint("after_reply");
     since_ = worker_.shared_.clock.steady();
     if (draining) {
         worker_.drain(*this);

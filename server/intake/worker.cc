@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "common/crash_point.h"
 #include "common/messages.h"
 #include "server/intake/session.h"
 
@@ -109,6 +110,7 @@ void Worker::decide(const IpAddress& peer, const IpAddress& local, RegistrationM
 }
 
 void Worker::onConnection(UniqueFd fd, const SocketAddress& peer) noexcept {
+    crashPoint("accepted");
     retired_.clear();
     Session* session = nullptr;
     try {

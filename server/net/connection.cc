@@ -9,6 +9,8 @@
 
 #include <sys/socket.h>
 
+#include "common/crash_point.h"
+
 namespace crnpd::net {
 
 Connection::Connection(Loop& loop, UniqueFd fd, Handler& handler)
@@ -48,8 +50,10 @@ void Connection::read(std::span<char> buffer) {
 }
 
 Connection::Closing Connection::reply(std::string_view text, bool messageIsWhole, std::span<char> buffer) {
+    crashPointHalf("reply_half", fd_.fd(), text);
     // MSG_MORE holds the reply back for the FIN: both leave in one segment.
     [[maybe_unused]] const auto sent = ::send(fd_.fd(), text.data(), text.size(), MSG_NOSIGNAL | MSG_MORE);
+    crashPoint("reply_sent");
     ::shutdown(fd_.fd(), SHUT_WR);
 
     std::string_view rest;

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "common/crash_point.h"
 #include "server/store/numbers.h"
 #include "server/store/store_file.h"
 #include "server/store/store_format.h"
@@ -123,6 +124,7 @@ Result<Snapshot> SqliteSession::load() {
 
 Result<Snapshot> SqliteSession::readInTransaction() {
     if (auto durable = rewriteWal(connection_, walBefore_); !durable) return durable.error();
+    crashPoint("sqlite_wal_rewritten");
     if (auto upgraded = upgradeFormat(connection_); !upgraded) return upgraded.error();
     if (auto prepared = prepareWriting(); !prepared) return prepared.error();
     auto snapshot = readSnapshot(connection_);
@@ -139,10 +141,12 @@ SqliteSession::Attempt SqliteSession::write(BatchId batch, std::span<const Chang
         advance_.bind(3, static_cast<std::int64_t>(greatestNumber(changes, events)));
         if (auto moved = moveHead(advance_, doing); moved.written != Written::durably) return moved;
         for (const Change& change : changes) {
+            crashPoint("sqlite_row");
             if (const int code = rows_->write(change); code != SQLITE_OK) {
                 return {Written::not_, connection_.error(code, doing)};
             }
         }
+        crashPoint("sqlite_rows_written");
         if (const int code = rows_->write(events); code != SQLITE_OK)
             return {Written::not_, connection_.error(code, doing)};
         return {};
@@ -169,8 +173,10 @@ SqliteSession::Attempt SqliteSession::moveHead(sqlite::Statement& statement, con
 // carry no mark of a transaction's end.
 template <typename Body>
 SqliteSession::Attempt SqliteSession::transact(const std::string& doing, Body&& body) {
+    crashPoint("sqlite_before_begin");
     if (const int code = begin_.run(); code != SQLITE_OK)
         return {Written::not_, connection_.error(code, doing)};
+    crashPoint("sqlite_begun");
     Attempt attempt;
     try {
         attempt = body();
@@ -186,7 +192,9 @@ SqliteSession::Attempt SqliteSession::transact(const std::string& doing, Body&& 
 }
 
 SqliteSession::Attempt SqliteSession::commit(const std::string& doing) {
+    crashPoint("sqlite_before_commit");
     const int code = commit_.run();
+    crashPoint("sqlite_after_commit");
     if (code == SQLITE_OK) return {};
     const bool outOfSpace = isOutOfSpace(connection_, code);
     // BUSY is answered before anything is written and leaves the transaction open.

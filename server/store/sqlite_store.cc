@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "common/crash_point.h"
 #include "server/store/sqlite_session.h"
 #include "server/store/store_file.h"
 
@@ -59,6 +60,7 @@ Result<Snapshot> SqliteStore::openAndLoad() {
     }
     auto session = SqliteSession::open(*path, options_);
     if (!session) return session.error();
+    crashPoint("sqlite_opened");
     session_ = std::move(*session);
     return session_->load();
 }

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/crash_point.h"
 #include "common/unique_fd.h"
 #include "server/store/sqlite.h"
 #include "server/store/store_format.h"
@@ -130,8 +131,10 @@ Result<void> createFile(const std::string& path, const std::string& vfs) {
     const std::string beside = path + ".new";
     removeRemains(beside);
     auto created = createAndSync(beside, vfs);
+    crashPoint("sqlite_file_written");
     if (created && std::rename(beside.c_str(), path.c_str()) != 0)
         created = systemError(path, "give a new store its name");
+    crashPoint("sqlite_file_named");
     removeRemains(beside);
     if (!created) return created;
     return syncFolderOf(path);

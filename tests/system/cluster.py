@@ -82,10 +82,10 @@ class Node(Server):
 class Cluster:
     """heartbeat and election are etcd's timers in ms, the lease is in s; `store` are further settings of [store.etcd]."""
 
-    def __init__(self, nodes=3, heartbeat=50, election=500, lease=1, quota=None, store=None, start=True, **settings):
+    def __init__(self, nodes=3, members=3, heartbeat=50, election=500, lease=1, quota=None, store=None, start=True, **settings):
         self._own = tempfile.TemporaryDirectory(prefix="crnpd-cluster-")
         self.nodes = []
-        self.etcd = EtcdCluster(3, heartbeat, election, quota)
+        self.etcd = EtcdCluster(members, heartbeat, election, quota)
         self.lease = lease
         self.store, self.settings = {"lease": f"{lease}s", **(store or {})}, settings
         try:

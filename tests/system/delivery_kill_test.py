@@ -30,18 +30,19 @@ class Load:
     """Publishers and clients at work, a thread each."""
 
     PUBLISHERS, STEADY, RESTLESS = 3, 12, 6
+    CLASS = "C"  # of all events
+    KINDS = [reading, reading_after(0.01, 0.03), lambda chance: moody(chance, good=0.97)]
     # A publisher's burst, so that clients have something waiting when the server is killed, and the pause after it, in which
     # those get along that fail, which costs a second each time.
     BURST, PAUSE = 8, 1
 
     def __init__(self, ledger, servers, addresses, seed):
         self.ledger, self.servers, self.addresses, self.seed = ledger, servers, addresses, seed
-        kinds = [reading, reading_after(0.01, 0.03), lambda chance: moody(chance, good=0.97)]
-        self.steady = [ledger.listeners.open(kinds[i % len(kinds)]) for i in range(self.STEADY)]
-        self.restless = [ledger.listeners.open(kinds[i % len(kinds)]) for i in range(self.RESTLESS)]
+        self.steady = [ledger.listeners.open(self.KINDS[i % len(self.KINDS)]) for i in range(self.STEADY)]
+        self.restless = [ledger.listeners.open(self.KINDS[i % len(self.KINDS)]) for i in range(self.RESTLESS)]
         self.over, self.acknowledged, self.failures = threading.Event(), 0, []
         for listener in self.steady:
-            ledger.say_until("OK", addresses, listener, "ADD_CLIENT", wish("C"))
+            ledger.say_until("OK", addresses, listener, "ADD_CLIENT", wish(self.CLASS))
         work = [(self.publish, i) for i in range(self.PUBLISHERS)] + [(self.come_and_go, one) for one in self.restless]
         self.threads = [threading.Thread(target=self._run, args=task, daemon=True) for task in work]
         for thread in self.threads:
@@ -64,7 +65,7 @@ class Load:
         while not self.over.wait(self.PAUSE):
             for _ in range(self.BURST):
                 chance.shuffle(servers)
-                if self.ledger.publish(servers, "C", chance.choice(TYPES)):
+                if self.ledger.publish(servers, self.CLASS, chance.choice(TYPES)):
                     self.acknowledged += 1
 
     def come_and_go(self, listener):
@@ -72,7 +73,7 @@ class Load:
         chance = random.Random(f"{self.seed}-{listener.port}")
         while not self.over.wait(chance.uniform(0, 0.2)):
             verb = chance.choice(["ADD_CLIENT", "ADD_CLIENT", "ADD_EVENTS", "REMOVE_EVENTS", "REMOVE_CLIENT"])
-            wishes = [] if verb == "REMOVE_CLIENT" else [wish("C", one) for one in chance.sample(TYPES, chance.randrange(1, 3))]
+            wishes = [] if verb == "REMOVE_CLIENT" else [wish(self.CLASS, one) for one in chance.sample(TYPES, chance.randrange(1, 3))]
             while self.ledger.say(self.addresses, listener, verb, *wishes, patience=2) not in ("OK", "FAIL"):
                 time.sleep(0.01)
 

@@ -149,11 +149,12 @@ class Server:
 
     folder     shared by servers of one store; otherwise each has its own, removed at its end
     prefix     a command in front, such as strace; then `pid` is still crnpd's
+    program    what is started in the place of crnpd
     """
 
     _count = 0
 
-    def __init__(self, folder=None, prefix=(), env=None, stderr=None, start=True, **settings):
+    def __init__(self, folder=None, prefix=(), env=None, stderr=None, start=True, program=CRNPD, **settings):
         Server._count += 1
         self._own = tempfile.TemporaryDirectory(prefix="crnpd-test-") if folder is None else None
         self.folder = Path(self._own.name if self._own else folder)
@@ -163,7 +164,7 @@ class Server:
         self.errors = self.folder / f"{self.name}.stderr"
         self.store = self.folder / "registrations.db"
         self.socket = self.folder / f"{self.name}.sock"
-        self.prefix, self.env, self.stderr = list(prefix), env or {}, stderr
+        self.prefix, self.env, self.stderr, self.program = list(prefix), env or {}, stderr, program
         self.settings = {"listen": ["127.0.0.1:0"]}
         self.settings.update(settings)
         self.process = None
@@ -208,7 +209,7 @@ class Server:
         if self.prefix and SANITIZED:
             environment["ASAN_OPTIONS"] = environment.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
         with open(self.errors, "ab") as errors:
-            self.process = subprocess.Popen(self.prefix + [str(CRNPD), "--config", str(self.config)], env=environment,
+            self.process = subprocess.Popen(self.prefix + [str(self.program), "--config", str(self.config)], env=environment,
                                             stdin=subprocess.DEVNULL, stdout=errors, stderr=self.stderr or errors)
 
     @property
