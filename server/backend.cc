@@ -106,7 +106,7 @@ public:
         return std::make_shared<StandbysPublisher>(*client_, clock_, etcd::Keys(settings_.prefix));
     }
     std::unique_ptr<Posts> watchPosts(store::Term term, const OnPost& onPost) override {
-        return std::make_unique<EtcdPosts>(*client_, etcd::Keys(settings_.prefix), term, onPost);
+        return std::make_unique<EtcdPosts>(*client_, clock_, etcd::Keys(settings_.prefix), term, onPost);
     }
 
 private:
@@ -122,8 +122,9 @@ private:
 
     class EtcdPosts final : public Posts {
     public:
-        EtcdPosts(etcd::GrpcClient& etcd, etcd::Keys keys, store::Term term, const OnPost& onPost)
-            : posted_(etcd, etcd, std::move(keys), term, onPost, {}) {}
+        EtcdPosts(etcd::GrpcClient& etcd, const Clock& clock, etcd::Keys keys, store::Term term,
+                  const OnPost& onPost)
+            : posted_(etcd, etcd, clock, std::move(keys), term, onPost, {}) {}
         void refuse(const std::string& post) noexcept override { posted_.refuse(post); }
 
     private:

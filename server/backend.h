@@ -29,7 +29,7 @@ namespace crnpd {
 class Posts {
 public:
     virtual ~Posts() = default;
-    // It was not published and will not be. Any thread.
+    // It was not published and will not be. Any thread; does not block.
     virtual void refuse(const std::string& post) noexcept = 0;
 };
 

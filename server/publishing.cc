@@ -28,9 +28,14 @@ struct PostedEvents::Office {
     std::mutex mutex;
     Posts* posts = nullptr;
 
-    // While nobody knows what became of it, its poster is left waiting: the next leader may answer.
+    // The event's own fault, or the store's, which the next leader would find just so. Everything else says
+    // that this server is leaving or does not know: the next leader finds the post and decides.
+    static bool isRefusal(const Error& reason) {
+        return reason.code == ErrorCode::noSpace || reason.code == ErrorCode::io;
+    }
+
     void settle(const std::string& post, const Result<Sequence>& published) {
-        if (published || published.error().code == ErrorCode::superseded) return;
+        if (published || !isRefusal(published.error())) return;
         const std::scoped_lock lock(mutex);
         if (posts != nullptr) posts->refuse(post);
     }
