@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <variant>
 
 namespace crnpd::registry {
 
@@ -30,6 +31,16 @@ void Registry::load(Snapshot snapshot) {
         lastId_ = std::max(lastId_, record.id);
         entries_.insert_or_assign(record.client, Entry{record.id, {}, record.removedAt});
         removals_.push_back({record.removedAt, record.client});
+    }
+}
+
+void Registry::number(Committed& news) {
+    if (auto* changed = std::get_if<ClientChanged>(&news)) {
+        changed->number = ++lastNews_;
+        const auto found = entries_.find(changed->record.client);
+        if (found != entries_.end()) found->second.spoken = lastNews_;
+    } else if (auto* all = std::get_if<AllReloaded>(&news)) {
+        all->number = reloaded_ = ++lastNews_;
     }
 }
 

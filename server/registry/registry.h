@@ -20,6 +20,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "common/address.h"
@@ -67,6 +68,7 @@ struct Entry {
     Sequence joined = 0;                // as in ClientRecord
     Sequence added = 0;
     AddressTable::Index via = 0;  // Registry::via() knows which
+    NewsNumber spoken = 0;        // of the last that was told of it; not stored
 
     [[nodiscard]] bool isClient() const noexcept { return !removedAt.has_value(); }
 };
@@ -89,6 +91,9 @@ public:
     [[nodiscard]] const Rules& rules() const noexcept { return rules_; }
     // The greatest number ever given, to a message or an event.
     [[nodiscard]] Sequence last() const noexcept { return last_; }
+
+    // Gives what is about to be told its number. What it tells of must have been adopted.
+    void number(Committed& news);
 
     // Null for an address that is no registered client.
     [[nodiscard]] const Entry* client(const CallbackAddress& address) const;
@@ -124,6 +129,8 @@ private:
     std::size_t clients_ = 0;
     RecordId lastId_ = 0;
     Sequence last_ = 0;
+    NewsNumber lastNews_ = 0;
+    NewsNumber reloaded_ = 0;  // the number of the last AllReloaded
     // No part of the state: what a layer that is dropped has brought into it does no harm.
     mutable AddressTable vias_;
     // May hold removals that are no longer true (the client came back): the entry decides.
@@ -140,9 +147,10 @@ public:
     // Decides one request at the time `now`.
     Decision decide(const Request& request, WallTime now);
 
-    // Removes a client that cannot be reached, OK, if its row still has these numbers; else FAIL, and
-    // nothing is changed.
-    Decision evict(const CallbackAddress& client, Sequence joined, Sequence added, WallTime now);
+    // Removes a client that cannot be reached, OK, if nothing was told of it, or will be by this layer, but
+    // what whoever asks has heard; else FAIL, and nothing is changed: it was answered OK since, and an OK
+    // holds.
+    Decision evict(const CallbackAddress& client, NewsNumber heard, WallTime now);
 
     // Gives the event its number. `record` is its stored form, `post` the post it came by.
     Decision publish(std::shared_ptr<const Event> event, std::string record, std::optional<std::string> post);
@@ -172,6 +180,7 @@ private:
 
     [[nodiscard]] const Entry* find(const CallbackAddress& address) const;
     [[nodiscard]] bool isStaged(const CallbackAddress& address) const;
+    [[nodiscard]] bool hasSpokenSince(const CallbackAddress& client, NewsNumber heard) const;
     [[nodiscard]] const Entry* remembered(const Entry* entry, WallTime now) const;
 
     using How = ClientChanged::How;
@@ -179,7 +188,8 @@ private:
     Decision addClient(const Request& request, const Entry* known);
     Decision addEvents(const Request& request, const Entry& client);
     Decision removeEvents(const Request& request, const Entry& client);
-    Decision removeClient(const CallbackAddress& address, const Entry& client, WallTime now);
+    Decision removeClient(const CallbackAddress& address, const Entry& client, WallTime now,
+                          bool evicted = false);
 
     Decision store(const Request& request, const Entry* known, const std::vector<EventRegistration>& events,
                    How how);
@@ -202,6 +212,8 @@ private:
     std::vector<CallbackAddress> touched_;
     // The new entry of a touched address; nothing where it was forgotten.
     std::unordered_map<CallbackAddress, std::optional<Entry>> entries_;
+    // Clients whose message changed nothing.
+    std::unordered_set<CallbackAddress> heard_;
 };
 
 // Makes what was staged, and has been committed since, the state of the registry.

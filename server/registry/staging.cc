@@ -162,21 +162,27 @@ Decision Staging::removeEvents(const Request& request, const Entry& client) {
     return store(request, &client, kept, How::reduced);
 }
 
-Decision Staging::removeClient(const CallbackAddress& address, const Entry& client, WallTime now) {
+Decision Staging::removeClient(const CallbackAddress& address, const Entry& client, WallTime now,
+                               bool evicted) {
     Decision removed{{StatusCode::ok, fmt::format("client {} removed", address.text())}, 0, true};
-    if (tells_) removed.told = ClientLeft{client.id, address};
+    if (tells_) removed.told = ClientLeft{client.id, address, evicted};
     put(address, Entry{client.id, {}, now});
     --clients_;
     clientsChanged_ = true;
     return removed;
 }
 
-Decision Staging::evict(const CallbackAddress& client, Sequence joined, Sequence added, WallTime now) {
+Decision Staging::evict(const CallbackAddress& client, NewsNumber heard, WallTime now) {
     const Entry* const entry = find(client);
-    const bool isAsItWas =
-        entry != nullptr && entry->isClient() && entry->joined == joined && entry->added == added;
-    if (isAsItWas) return removeClient(client, *entry, now);
+    if (entry != nullptr && entry->isClient() && !hasSpokenSince(client, heard))
+        return removeClient(client, *entry, now, true);
     return settled(client, {StatusCode::fail, "the client has spoken since, or is gone"}, 0);
+}
+
+bool Staging::hasSpokenSince(const CallbackAddress& client, NewsNumber heard) const {
+    if (isStaged(client) || heard_.contains(client) || base_.reloaded_ > heard) return true;
+    const Entry* const entry = base_.find(client);
+    return entry != nullptr && entry->spoken > heard;
 }
 
 Decision Staging::publish(std::shared_ptr<const Event> event, std::string record,
@@ -220,6 +226,7 @@ Decision Staging::store(const Request& request, const Entry* known,
     ok.told = changed(request, how, entry, how == How::added ? known->registrations : std::string());
     if (how == How::heard && entry.via == known->via) {
         ok.provisional = isStaged(request.client);
+        heard_.insert(request.client);
         return ok;
     }
     if (!wasClient) {
