@@ -28,6 +28,7 @@
 #include "common/message.h"
 #include "common/record.h"
 #include "server/registry/address_table.h"
+#include "server/registry/text.h"
 
 namespace crnpd::registry {
 
@@ -60,17 +61,26 @@ struct Decision {
     std::optional<Committed> told{};  // what those who deliver have to hear, once it stands
 };
 
-// What is known of one address: a client, or the memory of a removal.
+// What is known of one address: a client, or the memory of a removal. There may be a million: the order of
+// the members leaves no gaps.
 struct Entry {
     RecordId id = 0;
-    std::string registrations;          // a client's, in stored form; empty for a removal
-    std::optional<WallTime> removedAt;  // set for a removal
-    Sequence joined = 0;                // as in ClientRecord
+    Text registrations;    // a client's, in stored form; empty for a removal
+    WallTime removedAt{};  // of a removal
+    Sequence joined = 0;   // as in ClientRecord
     Sequence added = 0;
-    AddressTable::Index via = 0;  // Registry::via() knows which
     NewsNumber spoken = 0;        // of the last that was told of it; not stored
+    AddressTable::Index via = 0;  // Registry::via() knows which
+    bool isRemoval = false;
 
-    [[nodiscard]] bool isClient() const noexcept { return !removedAt.has_value(); }
+    [[nodiscard]] bool isClient() const noexcept { return !isRemoval; }
+    [[nodiscard]] static Entry removal(RecordId id, WallTime at) {
+        Entry entry;
+        entry.id = id;
+        entry.removedAt = at;
+        entry.isRemoval = true;
+        return entry;
+    }
 };
 
 class Staging;
@@ -119,6 +129,7 @@ private:
 
     [[nodiscard]] const Entry* find(const CallbackAddress& address) const;
     [[nodiscard]] ClientRecord recordOf(const CallbackAddress& address, const Entry& entry) const;
+    [[nodiscard]] Entry entryOf(ClientRecord&& record);
     // Takes the place of what is known of that address; nothing: forgets it.
     void apply(const CallbackAddress& address, std::optional<Entry>&& entry);
     [[nodiscard]] bool isTrue(const Removal& removal) const;
@@ -194,7 +205,7 @@ private:
     Decision store(const Request& request, const Entry* known, const std::vector<EventRegistration>& events,
                    How how);
     // The entry that `request` makes of what was known.
-    [[nodiscard]] Entry renewed(const Request& request, const Entry* known, std::string record, How how);
+    [[nodiscard]] Entry renewed(const Request& request, const Entry* known, std::string_view record, How how);
     [[nodiscard]] std::optional<Reply> tooMuch(std::size_t registrations, std::size_t bytes) const;
     [[nodiscard]] std::optional<Committed> changed(const Request& request, How how, const Entry& entry,
                                                    std::string before) const;
