@@ -4,6 +4,7 @@
 // What the committer tells those who deliver, after each commit and in the order of the commits.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -16,6 +17,10 @@
 #include "common/reply_gate.h"
 
 namespace crnpd {
+
+// Of what tells that a client lives, in the order in which it is told; never given twice by one server.
+// Whoever asks for a client's removal says up to where it has heard: a client that spoke after that stays.
+using NewsNumber = std::uint64_t;
 
 struct EventPublished {
     Sequence sequence = 0;
@@ -36,17 +41,20 @@ struct ClientChanged {
     ClientRecord record;              // as it is now
     std::string before;               // its registrations before this message; for `added` only
     std::shared_ptr<ReplyGate> gate;  // opens when the reply was written; null: there is nothing to wait for
+    NewsNumber number = 0;
 };
 
 // REMOVE_CLIENT, or a removal by those who deliver.
 struct ClientLeft {
     RecordId id = 0;
     CallbackAddress client;
+    bool evicted = false;
 };
 
 // The store was read or filled anew: whatever was known is void.
 struct AllReloaded {
     std::shared_ptr<const Snapshot> rows;
+    NewsNumber number = 0;
 };
 
 using Committed = std::variant<EventPublished, ClientChanged, ClientLeft, AllReloaded>;

@@ -179,7 +179,7 @@ Result<std::vector<control::ClientSummary>> ServerOperations::clients() {
             for (const auto& address : wanted) {
                 const auto* const entry = view.registry.client(address);
                 if (entry != nullptr)
-                    summaries.push_back({address, countRegistrations(entry->registrations)});
+                    summaries.push_back({address, countRegistrations(entry->registrations.view())});
             }
             return summaries;
         });
@@ -203,7 +203,7 @@ Result<control::ClientDetails> ServerOperations::client(const CallbackAddress& a
     if (!found) return found.error();
     if (!*found)
         return Error{ErrorCode::notFound, fmt::format("no client is registered at {}", address.text())};
-    auto events = decodeRegistrations((*found)->entry.registrations);
+    auto events = decodeRegistrations((*found)->entry.registrations.view());
     if (!events) return events.error();
     control::ClientDetails details{address,       (*found)->entry.id, std::move(*events),
                                    (*found)->via, (*found)->last,     std::nullopt};

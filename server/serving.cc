@@ -123,9 +123,8 @@ void Serving::submit(const IpAddress& peer, const IpAddress& local, Registration
                       });
 }
 
-void Serving::remove(const CallbackAddress& client, Sequence joined, Sequence added,
-                     std::function<void(Removal)> done) {
-    committer_.remove(client, joined, added, [done = std::move(done)](commit::Removal removal) {
+void Serving::remove(const CallbackAddress& client, NewsNumber heard, std::function<void(Removal)> done) {
+    committer_.remove(client, heard, [done = std::move(done)](commit::Removal removal) {
         switch (removal) {
             case commit::Removal::removed:
                 return done(Removal::removed);

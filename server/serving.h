@@ -67,8 +67,7 @@ private:
                 exchange::Decider::Decided decided);
 
     // Ledger, on the delivery's thread.
-    void remove(const CallbackAddress& client, Sequence joined, Sequence added,
-                std::function<void(Removal)> done) override;
+    void remove(const CallbackAddress& client, NewsNumber heard, std::function<void(Removal)> done) override;
     void keep(MarkRecord mark, std::vector<Sequence> released, std::function<void(bool kept)> done) override;
 
     delivery::Delivery delivery_;  // before the committer, which tells it what was committed to its end

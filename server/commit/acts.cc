@@ -84,16 +84,16 @@ bool wouldHideANumber(const Act& act, const registry::Staging& staging) {
 }
 
 registry::Decision decide(Act& act, registry::Staging& staging, WallTime now) {
-    return std::visit(
-        Overloaded{
-            [&](Submission& one) { return staging.decide(one.request, now); },
-            [&](Publication& one) {
-                return staging.publish(std::move(one.event), std::move(one.record), std::move(one.post));
-            },
-            [&](Eviction& one) { return staging.evict(one.client, one.joined, one.added, now); },
-            [&](Keeping& one) { return staging.keep(std::move(one.mark), one.released); },
-        },
-        act);
+    return std::visit(Overloaded{
+                          [&](Submission& one) { return staging.decide(one.request, now); },
+                          [&](Publication& one) {
+                              return staging.publish(std::move(one.event), std::move(one.record),
+                                                     std::move(one.post));
+                          },
+                          [&](Eviction& one) { return staging.evict(one.client, one.heard, now); },
+                          [&](Keeping& one) { return staging.keep(std::move(one.mark), one.released); },
+                      },
+                      act);
 }
 
 void answer(const Act& act, registry::Decision& decision) {

@@ -17,6 +17,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/committed.h"
 #include "common/message.h"
 #include "common/record.h"
 #include "common/result.h"
@@ -50,15 +51,14 @@ struct Publication {
 
 enum class Removal {
     removed,
-    spoke,       // the client has sent a message since, or is gone: nothing was changed
+    spoke,       // the client was answered OK since, or is gone: nothing was changed
     impossible,  // not committed, or nobody knows: try again later
 };
 using Evicted = std::function<void(Removal)>;
 
 struct Eviction {
     CallbackAddress client;
-    Sequence joined = 0;
-    Sequence added = 0;
+    NewsNumber heard = 0;  // by whoever asks
     Evicted evicted;
 };
 

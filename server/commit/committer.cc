@@ -55,8 +55,8 @@ void Committer::publish(std::shared_ptr<const Event> event, std::optional<std::s
     add(Publication(std::move(event), std::move(post), std::move(published)));
 }
 
-void Committer::remove(const CallbackAddress& client, Sequence joined, Sequence added, Evicted done) {
-    add(Eviction{client, joined, added, std::move(done)});
+void Committer::remove(const CallbackAddress& client, NewsNumber heard, Evicted done) {
+    add(Eviction{client, heard, std::move(done)});
 }
 
 void Committer::keep(MarkRecord mark, std::vector<Sequence> released, Kept done) {

@@ -59,7 +59,7 @@ public:
     void publish(std::shared_ptr<const Event> event, std::optional<std::string> post, Published published);
 
     // Removes a client that cannot be reached, if its row still has these numbers.
-    void remove(const CallbackAddress& client, Sequence joined, Sequence added, Evicted done);
+    void remove(const CallbackAddress& client, NewsNumber heard, Evicted done);
 
     // Stores how far the delivery is and deletes what nobody needs, in several commits where it is much, the
     // mark with the last of them.

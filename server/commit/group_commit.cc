@@ -181,8 +181,11 @@ void GroupCommit::finish(registry::Staging&& staging, std::span<Pending> pending
     }
 }
 
-void GroupCommit::tell(std::vector<Committed> told) const {
-    if (options_.audience && !told.empty()) options_.audience(std::move(told));
+void GroupCommit::tell(std::vector<Committed> told) {
+    if (!options_.audience || told.empty()) return;
+    for (Committed& news : told)
+        registry_.number(news);
+    options_.audience(std::move(told));
 }
 
 // Committed is committed, whether or not memory has room for it.

@@ -95,7 +95,7 @@ private:
     [[nodiscard]] bool hasRoom(const registry::Staging& staging, const Act& act) const;
     void finish(registry::Staging&& staging, std::span<Pending> pending);
     void take(registry::Staging&& staging);
-    void tell(std::vector<Committed> told) const;
+    void tell(std::vector<Committed> told);
     [[nodiscard]] store::CommitOutcome outcomeOf(BatchId batch, store::CommitOutcome first,
                                                  std::size_t changes);
     void refuseAll(std::span<Pending> pending, const Error& reason);

@@ -48,9 +48,8 @@ public:
     PostingLedger(Ledger& ledger, std::shared_ptr<Mailbox> mailbox, Delivery& owner)
         : ledger_(ledger), mailbox_(std::move(mailbox)), owner_(owner) {}
 
-    void remove(const CallbackAddress& client, Sequence joined, Sequence added,
-                std::function<void(Removal)> done) override {
-        ledger_.remove(client, joined, added, [this, mailbox = mailbox_, done](Removal outcome) {
+    void remove(const CallbackAddress& client, NewsNumber heard, std::function<void(Removal)> done) override {
+        ledger_.remove(client, heard, [this, mailbox = mailbox_, done](Removal outcome) {
             mailbox->post([this, done, outcome] { answer([&] { done(outcome); }); });
         });
     }

@@ -209,8 +209,33 @@ void Dispatcher::giveUp(ClientIndex client, Active& active) {
     crashPoint("before_removal");
     active.state = State::leaving;
     active.ticket = ticket;
-    ledger_.remove(known.address, known.joined, known.added,
+    ledger_.remove(known.address, heard_,
                    [this, client, ticket](Ledger::Removal outcome) { onRemoval(client, ticket, outcome); });
+}
+
+Dispatcher::GivenUp Dispatcher::givenUp(ClientIndex client) const {
+    const Client& known = table_.clients[client];
+    GivenUp left{known.id, known.address, 0, {}};
+    const auto found = active_.find(client);
+    if (found == active_.end()) return left;
+    left.failures = found->second.schedule.failures();
+    const auto& trouble = found->second.trouble;
+    if (trouble && !trouble->tried.empty()) left.why = trouble->tried.back().result;
+    return left;
+}
+
+// Whose removal the ledger was asked for.
+std::vector<Dispatcher::GivenUp> Dispatcher::allGivenUp() const {
+    std::vector<GivenUp> all;
+    for (const auto& [client, active] : active_) {
+        if (active.state == State::leaving || active.state == State::removingLater)
+            all.push_back(givenUp(client));
+    }
+    return all;
+}
+
+void Dispatcher::logRemoved(const GivenUp& client) {
+    log(msg::clientGivenUp, client.address.text(), client.failures, client.why);
 }
 
 void Dispatcher::onRemoval(ClientIndex client, Ticket ticket, Ledger::Removal outcome) {

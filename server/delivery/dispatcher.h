@@ -115,8 +115,6 @@ private:
         CallbackAddress address;
         std::uint16_t via = 0;
         bool doubtful = false;
-        Sequence joined = 0;
-        Sequence added = 0;
     };
     // What only few clients have.
     struct Trouble {
@@ -143,6 +141,13 @@ private:
         std::deque<Place> queue;  // those with an old ticket do not count
         std::size_t used = 0;
     };
+    // What is to be said of a client when it was removed.
+    struct GivenUp {
+        RecordId id = 0;
+        CallbackAddress address;
+        unsigned failures = 0;
+        std::string why;
+    };
     struct ClientTable {
         Slots<Client> clients;
         SlotTable byId;
@@ -168,6 +173,7 @@ private:
     void countWanted(const std::vector<Sequence>& initial);
 
     // Starting anew.
+    void forgetAll();
     std::vector<NumberedEvent> readEvents(const Snapshot& rows, Sequence upTo, CurrentState& all,
                                           std::vector<NumberedEvent>& older);
     void readClients(const Snapshot& rows, const CurrentState& all, std::vector<ClientIndex>& behind);
@@ -184,6 +190,9 @@ private:
     [[nodiscard]] std::optional<ClientIndex> end(Ticket ticket);
     void note(ClientIndex client, Active& active, std::string_view result);
     void giveUp(ClientIndex client, Active& active);
+    [[nodiscard]] GivenUp givenUp(ClientIndex client) const;
+    [[nodiscard]] std::vector<GivenUp> allGivenUp() const;
+    static void logRemoved(const GivenUp& client);
     void onRemoval(ClientIndex client, Ticket ticket, Ledger::Removal outcome);
 
     // What the time brings.
@@ -216,6 +225,7 @@ private:
     std::size_t eventsSinceKeep_ = 0;
     bool changed_ = false;
     bool keeping_ = false;
+    NewsNumber heard_ = 0;
     std::uint64_t epoch_ = 0;  // how often all began anew
     SteadyTime keepAt_{};
     MarkRecord kept_;

@@ -51,8 +51,6 @@ void Dispatcher::update(ClientIndex client, const ClientRecord& record) {
     Client& known = table_.clients[client];
     known.address = record.client;
     known.via = viaOf(record.via);
-    known.joined = record.joined;
-    known.added = record.added;
 }
 
 std::uint16_t Dispatcher::viaOf(const IpAddress& address) {
@@ -68,7 +66,10 @@ std::uint16_t Dispatcher::viaOf(const IpAddress& address) {
 
 void Dispatcher::hear(const Committed& committed) {
     changed_ = true;
-    if (const auto* reloaded = std::get_if<AllReloaded>(&committed)) return start(*reloaded->rows);
+    if (const auto* reloaded = std::get_if<AllReloaded>(&committed)) {
+        heard_ = reloaded->number;
+        return start(*reloaded->rows);
+    }
     if (const auto* published = std::get_if<EventPublished>(&committed)) return hear(*published);
     if (const auto* changed = std::get_if<ClientChanged>(&committed)) return hear(*changed);
     hear(std::get<ClientLeft>(committed));
@@ -90,6 +91,7 @@ void Dispatcher::hear(const EventPublished& published) {
 
 void Dispatcher::hear(const ClientChanged& changed) {
     using How = ClientChanged::How;
+    heard_ = changed.number;
     const auto registrations = registrationsOf(changed.record);
     ClientIndex client = find(changed.record.id);
     if (changed.how == How::joined || client == noSlot) {
@@ -131,12 +133,7 @@ void Dispatcher::joined(ClientIndex client, const ClientRecord& record,
 void Dispatcher::hear(const ClientLeft& left) {
     const ClientIndex client = find(left.id);
     if (client == noSlot) return;
-    const auto found = active_.find(client);
-    if (found != active_.end() && found->second.state == State::leaving) {
-        const auto& trouble = found->second.trouble;
-        log(msg::clientGivenUp, left.client.text(), found->second.schedule.failures(),
-            trouble && !trouble->tried.empty() ? std::string_view(trouble->tried.back().result) : "");
-    }
+    if (left.evicted) logRemoved(givenUp(client));
     crashPoint("client_left");
     dismiss(client);
     log_->leave(client);
@@ -195,12 +192,7 @@ void Dispatcher::collapse(ClientIndex client) {
 
 // --- starting anew
 
-void Dispatcher::start(const Snapshot& rows) {
-    // Whoever has not got its reply yet still gets it first.
-    std::vector<std::pair<RecordId, std::shared_ptr<ReplyGate>>> gates;
-    for (auto& [client, active] : active_) {
-        if (active.gate) gates.emplace_back(table_.clients[client].id, std::move(active.gate));
-    }
+void Dispatcher::forgetAll() {
     for (const auto& [ticket, client] : underWay_)
         recall_(ticket);
     table_ = ClientTable{};
@@ -215,6 +207,16 @@ void Dispatcher::start(const Snapshot& rows) {
     released_.clear();
     keeping_ = false;
     ++epoch_;
+}
+
+void Dispatcher::start(const Snapshot& rows) {
+    const auto leaving = allGivenUp();
+    // Whoever has not got its reply yet still gets it first.
+    std::vector<std::pair<RecordId, std::shared_ptr<ReplyGate>>> gates;
+    for (auto& [client, active] : active_) {
+        if (active.gate) gates.emplace_back(table_.clients[client].id, std::move(active.gate));
+    }
+    forgetAll();
     kept_ = rows.mark;
 
     CurrentState all(rules_.mostKinds);
@@ -241,6 +243,10 @@ void Dispatcher::start(const Snapshot& rows) {
     }
     for (const ClientIndex client : behind)
         look(client);
+    // Nobody could say what became of the removal.
+    for (const GivenUp& client : leaving) {
+        if (find(client.id) == noSlot) logRemoved(client);
+    }
     changed_ = true;
     log(msg::deliveryBegan, rows.events.size(), rows.clients.size(), log_->behind());
 }

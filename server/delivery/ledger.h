@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "common/address.h"
+#include "common/committed.h"
 #include "common/record.h"
 #include "common/result.h"
 
@@ -23,12 +24,13 @@ public:
 
     enum class Removal {
         removed,     // ClientLeft was told before
-        spoke,       // the client has sent a message since, or is gone: nothing was changed
+        spoke,       // the client was answered OK since, or is gone: nothing was changed
         impossible,  // not now: try again later
     };
 
-    // Removes a client that cannot be reached, if its row still has these numbers.
-    virtual void remove(const CallbackAddress& client, Sequence joined, Sequence added,
+    // Removes a client that cannot be reached, if it did not speak after what was heard of all clients up to
+    // that number.
+    virtual void remove(const CallbackAddress& client, NewsNumber heard,
                         std::function<void(Removal)> done) = 0;
 
     // Stores how far everybody is and deletes what nobody needs. Not kept: both may be said again later, and

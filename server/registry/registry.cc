@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <variant>
 
 namespace crnpd::registry {
 
@@ -20,16 +21,24 @@ void Registry::load(Snapshot snapshot) {
     for (auto& record : snapshot.clients) {
         lastId_ = std::max(lastId_, record.id);
         last_ = std::max({last_, record.joined, record.added});
-        entries_.insert_or_assign(
-            record.client, Entry{record.id, std::move(record.registrations), std::nullopt, record.joined,
-                                 record.added, vias_.indexOf(record.via)});
+        entries_.insert_or_assign(record.client, entryOf(std::move(record)));
     }
     std::sort(snapshot.removals.begin(), snapshot.removals.end(),
               [](const auto& a, const auto& b) { return a.removedAt < b.removedAt; });
     for (const auto& record : snapshot.removals) {
         lastId_ = std::max(lastId_, record.id);
-        entries_.insert_or_assign(record.client, Entry{record.id, {}, record.removedAt});
+        entries_.insert_or_assign(record.client, Entry::removal(record.id, record.removedAt));
         removals_.push_back({record.removedAt, record.client});
+    }
+}
+
+void Registry::number(Committed& news) {
+    if (auto* changed = std::get_if<ClientChanged>(&news)) {
+        changed->number = ++lastNews_;
+        const auto found = entries_.find(changed->record.client);
+        if (found != entries_.end()) found->second.spoken = lastNews_;
+    } else if (auto* all = std::get_if<AllReloaded>(&news)) {
+        all->number = reloaded_ = ++lastNews_;
     }
 }
 
@@ -39,7 +48,19 @@ const Entry* Registry::find(const CallbackAddress& address) const {
 }
 
 ClientRecord Registry::recordOf(const CallbackAddress& address, const Entry& entry) const {
-    return {entry.id, address, entry.registrations, via(entry), entry.joined, entry.added};
+    return {entry.id,   address,      std::string(entry.registrations.view()),
+            via(entry), entry.joined, entry.added};
+}
+
+// Its text goes at once, so that those of a million clients are not there twice.
+Entry Registry::entryOf(ClientRecord&& record) {
+    Entry entry;
+    entry.id = record.id;
+    entry.registrations = Text(std::exchange(record.registrations, {}));
+    entry.joined = record.joined;
+    entry.added = record.added;
+    entry.via = vias_.indexOf(record.via);
+    return entry;
 }
 
 const Entry* Registry::client(const CallbackAddress& address) const {
@@ -66,7 +87,7 @@ Snapshot Registry::snapshot() const {
         if (entry.isClient()) {
             all.clients.push_back(recordOf(address, entry));
         } else {
-            all.removals.push_back({entry.id, address, *entry.removedAt});
+            all.removals.push_back({entry.id, address, entry.removedAt});
         }
     }
     return all;
@@ -85,13 +106,13 @@ void Registry::apply(const CallbackAddress& address, std::optional<Entry>&& entr
         entries_.erase(address);
         return;
     }
-    if (!entry->isClient()) removals_.push_back({*entry->removedAt, address});
+    if (!entry->isClient()) removals_.push_back({entry->removedAt, address});
     entries_.insert_or_assign(address, std::move(*entry));
 }
 
 bool Registry::isTrue(const Removal& removal) const {
     const auto* entry = find(removal.client);
-    return entry != nullptr && entry->removedAt == removal.at;
+    return entry != nullptr && entry->isRemoval && entry->removedAt == removal.at;
 }
 
 // Clients that leave and return all day would pile up removals that are no longer true.

@@ -20,6 +20,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "common/address.h"
@@ -27,6 +28,7 @@
 #include "common/message.h"
 #include "common/record.h"
 #include "server/registry/address_table.h"
+#include "server/registry/text.h"
 
 namespace crnpd::registry {
 
@@ -59,16 +61,26 @@ struct Decision {
     std::optional<Committed> told{};  // what those who deliver have to hear, once it stands
 };
 
-// What is known of one address: a client, or the memory of a removal.
+// What is known of one address: a client, or the memory of a removal. There may be a million: the order of
+// the members leaves no gaps.
 struct Entry {
     RecordId id = 0;
-    std::string registrations;          // a client's, in stored form; empty for a removal
-    std::optional<WallTime> removedAt;  // set for a removal
-    Sequence joined = 0;                // as in ClientRecord
+    Text registrations;    // a client's, in stored form; empty for a removal
+    WallTime removedAt{};  // of a removal
+    Sequence joined = 0;   // as in ClientRecord
     Sequence added = 0;
+    NewsNumber spoken = 0;        // of the last that was told of it; not stored
     AddressTable::Index via = 0;  // Registry::via() knows which
+    bool isRemoval = false;
 
-    [[nodiscard]] bool isClient() const noexcept { return !removedAt.has_value(); }
+    [[nodiscard]] bool isClient() const noexcept { return !isRemoval; }
+    [[nodiscard]] static Entry removal(RecordId id, WallTime at) {
+        Entry entry;
+        entry.id = id;
+        entry.removedAt = at;
+        entry.isRemoval = true;
+        return entry;
+    }
 };
 
 class Staging;
@@ -89,6 +101,9 @@ public:
     [[nodiscard]] const Rules& rules() const noexcept { return rules_; }
     // The greatest number ever given, to a message or an event.
     [[nodiscard]] Sequence last() const noexcept { return last_; }
+
+    // Gives what is about to be told its number. What it tells of must have been adopted.
+    void number(Committed& news);
 
     // Null for an address that is no registered client.
     [[nodiscard]] const Entry* client(const CallbackAddress& address) const;
@@ -114,6 +129,7 @@ private:
 
     [[nodiscard]] const Entry* find(const CallbackAddress& address) const;
     [[nodiscard]] ClientRecord recordOf(const CallbackAddress& address, const Entry& entry) const;
+    [[nodiscard]] Entry entryOf(ClientRecord&& record);
     // Takes the place of what is known of that address; nothing: forgets it.
     void apply(const CallbackAddress& address, std::optional<Entry>&& entry);
     [[nodiscard]] bool isTrue(const Removal& removal) const;
@@ -124,6 +140,8 @@ private:
     std::size_t clients_ = 0;
     RecordId lastId_ = 0;
     Sequence last_ = 0;
+    NewsNumber lastNews_ = 0;
+    NewsNumber reloaded_ = 0;  // the number of the last AllReloaded
     // No part of the state: what a layer that is dropped has brought into it does no harm.
     mutable AddressTable vias_;
     // May hold removals that are no longer true (the client came back): the entry decides.
@@ -140,9 +158,10 @@ public:
     // Decides one request at the time `now`.
     Decision decide(const Request& request, WallTime now);
 
-    // Removes a client that cannot be reached, OK, if its row still has these numbers; else FAIL, and
-    // nothing is changed.
-    Decision evict(const CallbackAddress& client, Sequence joined, Sequence added, WallTime now);
+    // Removes a client that cannot be reached, OK, if nothing was told of it, or will be by this layer, but
+    // what whoever asks has heard; else FAIL, and nothing is changed: it was answered OK since, and an OK
+    // holds.
+    Decision evict(const CallbackAddress& client, NewsNumber heard, WallTime now);
 
     // Gives the event its number. `record` is its stored form, `post` the post it came by.
     Decision publish(std::shared_ptr<const Event> event, std::string record, std::optional<std::string> post);
@@ -172,6 +191,7 @@ private:
 
     [[nodiscard]] const Entry* find(const CallbackAddress& address) const;
     [[nodiscard]] bool isStaged(const CallbackAddress& address) const;
+    [[nodiscard]] bool hasSpokenSince(const CallbackAddress& client, NewsNumber heard) const;
     [[nodiscard]] const Entry* remembered(const Entry* entry, WallTime now) const;
 
     using How = ClientChanged::How;
@@ -179,12 +199,13 @@ private:
     Decision addClient(const Request& request, const Entry* known);
     Decision addEvents(const Request& request, const Entry& client);
     Decision removeEvents(const Request& request, const Entry& client);
-    Decision removeClient(const CallbackAddress& address, const Entry& client, WallTime now);
+    Decision removeClient(const CallbackAddress& address, const Entry& client, WallTime now,
+                          bool evicted = false);
 
     Decision store(const Request& request, const Entry* known, const std::vector<EventRegistration>& events,
                    How how);
     // The entry that `request` makes of what was known.
-    [[nodiscard]] Entry renewed(const Request& request, const Entry* known, std::string record, How how);
+    [[nodiscard]] Entry renewed(const Request& request, const Entry* known, std::string_view record, How how);
     [[nodiscard]] std::optional<Reply> tooMuch(std::size_t registrations, std::size_t bytes) const;
     [[nodiscard]] std::optional<Committed> changed(const Request& request, How how, const Entry& entry,
                                                    std::string before) const;
@@ -202,6 +223,8 @@ private:
     std::vector<CallbackAddress> touched_;
     // The new entry of a touched address; nothing where it was forgotten.
     std::unordered_map<CallbackAddress, std::optional<Entry>> entries_;
+    // Clients whose message changed nothing.
+    std::unordered_set<CallbackAddress> heard_;
 };
 
 // Makes what was staged, and has been committed since, the state of the registry.

@@ -95,7 +95,7 @@ bool Staging::isStaged(const CallbackAddress& address) const {
 // A clock that was set back makes a removal younger than none: it stays remembered.
 const Entry* Staging::remembered(const Entry* entry, WallTime now) const {
     if (entry == nullptr || entry->isClient()) return entry;
-    return now - *entry->removedAt < base_.rules_.removalMemory ? entry : nullptr;
+    return now - entry->removedAt < base_.rules_.removalMemory ? entry : nullptr;
 }
 
 Decision Staging::decide(const Request& request, WallTime now) {
@@ -142,7 +142,7 @@ Decision Staging::addClient(const Request& request, const Entry* known) {
 
 Decision Staging::addEvents(const Request& request, const Entry& client) {
     UniqueRegistrations events;
-    if (const auto current = decodeRegistrations(client.registrations)) {
+    if (const auto current = decodeRegistrations(client.registrations.view())) {
         for (const auto& event : *current)
             events.add(event);
     }
@@ -154,7 +154,7 @@ Decision Staging::addEvents(const Request& request, const Entry& client) {
 Decision Staging::removeEvents(const Request& request, const Entry& client) {
     const Removals removals(request.events);
     std::vector<EventRegistration> kept;
-    if (auto current = decodeRegistrations(client.registrations)) {
+    if (auto current = decodeRegistrations(client.registrations.view())) {
         for (auto& event : *current) {
             if (!removals.name(event)) kept.push_back(std::move(event));
         }
@@ -162,21 +162,27 @@ Decision Staging::removeEvents(const Request& request, const Entry& client) {
     return store(request, &client, kept, How::reduced);
 }
 
-Decision Staging::removeClient(const CallbackAddress& address, const Entry& client, WallTime now) {
+Decision Staging::removeClient(const CallbackAddress& address, const Entry& client, WallTime now,
+                               bool evicted) {
     Decision removed{{StatusCode::ok, fmt::format("client {} removed", address.text())}, 0, true};
-    if (tells_) removed.told = ClientLeft{client.id, address};
-    put(address, Entry{client.id, {}, now});
+    if (tells_) removed.told = ClientLeft{client.id, address, evicted};
+    put(address, Entry::removal(client.id, now));
     --clients_;
     clientsChanged_ = true;
     return removed;
 }
 
-Decision Staging::evict(const CallbackAddress& client, Sequence joined, Sequence added, WallTime now) {
+Decision Staging::evict(const CallbackAddress& client, NewsNumber heard, WallTime now) {
     const Entry* const entry = find(client);
-    const bool isAsItWas =
-        entry != nullptr && entry->isClient() && entry->joined == joined && entry->added == added;
-    if (isAsItWas) return removeClient(client, *entry, now);
+    if (entry != nullptr && entry->isClient() && !hasSpokenSince(client, heard))
+        return removeClient(client, *entry, now, true);
     return settled(client, {StatusCode::fail, "the client has spoken since, or is gone"}, 0);
+}
+
+bool Staging::hasSpokenSince(const CallbackAddress& client, NewsNumber heard) const {
+    if (isStaged(client) || heard_.contains(client) || base_.reloaded_ > heard) return true;
+    const Entry* const entry = base_.find(client);
+    return entry != nullptr && entry->spoken > heard;
 }
 
 Decision Staging::publish(std::shared_ptr<const Event> event, std::string record,
@@ -215,11 +221,13 @@ Decision Staging::store(const Request& request, const Entry* known,
     const bool wasClient = known != nullptr && known->isClient();
     // The same content again, as after a lost reply, is durable already; but whoever joins is sent the whole
     // state again, also when we crash before that.
-    if (wasClient && how != How::joined && known->registrations == record) how = How::heard;
-    auto entry = renewed(request, known, std::move(record), how);
-    ok.told = changed(request, how, entry, how == How::added ? known->registrations : std::string());
+    if (wasClient && how != How::joined && known->registrations.view() == record) how = How::heard;
+    auto entry = renewed(request, known, record, how);
+    ok.told = changed(request, how, entry,
+                      how == How::added ? std::string(known->registrations.view()) : std::string());
     if (how == How::heard && entry.via == known->via) {
         ok.provisional = isStaged(request.client);
+        heard_.insert(request.client);
         return ok;
     }
     if (!wasClient) {
@@ -230,7 +238,7 @@ Decision Staging::store(const Request& request, const Entry* known,
     return ok;
 }
 
-Entry Staging::renewed(const Request& request, const Entry* known, std::string record, How how) {
+Entry Staging::renewed(const Request& request, const Entry* known, std::string_view record, How how) {
     Entry entry;
     if (known != nullptr) {
         entry.joined = known->joined;
@@ -238,7 +246,7 @@ Entry Staging::renewed(const Request& request, const Entry* known, std::string r
         entry.via = known->via;
     }
     entry.id = known != nullptr ? known->id : ++lastId_;
-    entry.registrations = std::move(record);
+    entry.registrations = Text(record);
     if (request.via != IpAddress{}) entry.via = base_.vias_.indexOf(request.via);
     if (how == How::joined) entry.joined = ++last_;
     if (how == How::added) ++last_;
@@ -306,7 +314,7 @@ std::vector<Change> Staging::changes() const {
         } else if (entry->isClient()) {
             changes.emplace_back(base_.recordOf(address, *entry));
         } else {
-            changes.emplace_back(RemovalRecord{entry->id, address, *entry->removedAt});
+            changes.emplace_back(RemovalRecord{entry->id, address, entry->removedAt});
         }
     }
     return changes;

@@ -69,7 +69,8 @@ protected:
     RecordingStore recording;
     store::FailingStore store{recording};
     support::ManualClock clock;
-    Strings heard;    // by the audience
+    Strings heard;  // by the audience
+    NewsNumber told = 0;
     Strings answers;  // to whoever asked, and what the audience had heard by then
     registry::Rules rules;
     std::unique_ptr<GroupCommit> group;
@@ -77,9 +78,12 @@ protected:
 
     void SetUp() override {
         GroupCommit::Options options;
-        options.audience = [this](const std::vector<Committed>& told) {
-            for (const auto& one : told)
+        options.audience = [this](const std::vector<Committed>& news) {
+            for (const auto& one : news) {
                 heard.push_back(text(one));
+                if (const auto* changed = std::get_if<ClientChanged>(&one)) told = changed->number;
+                if (const auto* reloaded = std::get_if<AllReloaded>(&one)) told = reloaded->number;
+            }
         };
         rules.bytesPerEvent = 1000;
         group = std::make_unique<GroupCommit>(store, clock, rules, std::move(options));
@@ -104,8 +108,9 @@ protected:
                             : "error " + std::to_string(static_cast<int>(number.error().code)));
         }));
     }
-    void remove(Sequence joined, Sequence added) {
-        acts.emplace_back(Eviction{client(1), joined, added, [this](Removal removal) {
+    // By somebody who has heard all that was told so far, or less.
+    void remove(NewsNumber less = 0) {
+        acts.emplace_back(Eviction{client(1), told - less, [this](Removal removal) {
                                        constexpr const char* names[]{"removed", "spoke", "impossible"};
                                        answered(names[static_cast<int>(removal)]);
                                    }});
@@ -207,7 +212,7 @@ TEST_F(DeliveryActs, AnOutcomeThatStaysUnknownIsToldByTheReload) {
     store.answerOutcome(CommitOutcome::unknown(noAnswer));
     add("A", 2);
     publish("E");
-    remove(1, 1);
+    remove();
     keep({}, {});
     go();
     EXPECT_EQ(heard, Strings{"1 joined"});
@@ -237,7 +242,7 @@ TEST_F(DeliveryActs, WhileALostStoreCannotBeReadNothingIsPublished) {
     go();
     store.failLoad(broken);
     publish("F");
-    remove(1, 1);
+    remove();
     go();
     EXPECT_EQ(answers[1], error(ErrorCode::io) + "/0");
     EXPECT_EQ(answers[2], "impossible/0");
@@ -254,7 +259,7 @@ TEST_F(DeliveryActs, AFilledStoreIsToldAsAWhole) {
 TEST_F(DeliveryActs, ARemovalIsToldBeforeItIsAnswered) {
     add();
     go();
-    remove(1, 1);
+    remove();
     go();
     EXPECT_EQ(heard, (Strings{"1 joined", "left"}));
     EXPECT_EQ(answers.back(), "removed/2");
@@ -264,14 +269,42 @@ TEST_F(DeliveryActs, ARemovalIsToldBeforeItIsAnswered) {
 TEST_F(DeliveryActs, ARemovalOfAClientThatHasJustSpokenIsDecidedByWhatWasCommitted) {
     add();
     add();
-    remove(1, 1);
+    remove();
     go();
     EXPECT_EQ(answers.back(), "spoke/2");
     store.failCommit(1, CommitOutcome::notCommitted(noAnswer));
     add();
-    remove(2, 2);
+    remove();
     go();
     EXPECT_EQ(answers.back(), "removed/3") << "what it spoke was not committed";
+}
+
+TEST_F(DeliveryActs, AnOkIsNotTakenBackByARemovalThatWasAskedForBefore) {
+    add();
+    go();
+    for (const bool isShared : {false, true}) {
+        if (isShared) store.share();
+        message(RegistrationType::addEvents);
+        remove();
+        message(RegistrationType::addEvents);
+        go();
+        EXPECT_EQ(answers[answers.size() - 2].substr(0, 6), "spoke/") << "in the same group";
+        remove(1);
+        go();
+        EXPECT_EQ(answers.back().substr(0, 6), "spoke/") << "in a later one";
+    }
+    remove();
+    go();
+    EXPECT_EQ(heard.back(), "left");
+}
+
+TEST_F(DeliveryActs, WhatAClientSaysAfterItsRemovalIsNotOk) {
+    add();
+    go();
+    remove();
+    message(RegistrationType::addEvents);
+    go();
+    EXPECT_EQ(answers, (Strings{"OK/1", "removed/2", "FAIL/2"}));
 }
 
 TEST_F(DeliveryActs, ANumberReachesTheStoreBeforeItsClientIsRemoved) {

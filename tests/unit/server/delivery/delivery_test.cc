@@ -17,7 +17,7 @@ namespace {
 // Commits everything at once, and removes.
 class WillingLedger final : public Ledger {
 public:
-    void remove(const CallbackAddress& client, Sequence /*joined*/, Sequence /*added*/,
+    void remove(const CallbackAddress& client, NewsNumber /*heard*/,
                 std::function<void(Removal)> done) override {
         removed.set_value({client, std::move(done)});
     }

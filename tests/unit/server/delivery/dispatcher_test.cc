@@ -4,6 +4,8 @@
 
 #include <gmock/gmock.h>
 
+#include "common/messages.h"
+#include "tests/support/log_lines.h"
 #include "tests/unit/server/delivery/dispatcher_world.h"
 
 namespace crnpd::delivery {
@@ -85,10 +87,44 @@ TEST_F(DispatcherTest, WhoCannotBeReachedIsRemoved) {
     giveUp();
     ASSERT_THAT(ledger.removals, SizeIs(1));
     EXPECT_EQ(ledger.removals[0].client, addressOf(1));
-    leave(1);
+    evict(1);
     ledger.removals[0].done(Ledger::Removal::removed);
     EXPECT_EQ(dispatcher.clients(), 0U);
     EXPECT_FALSE(dispatcher.progress(addressOf(1)));
+}
+
+TEST_F(DispatcherTest, ARemovalIsAskedForWithWhatWasHeardUntilThen) {
+    join(1, {"a"});
+    publish("a");
+    speak(1, {"a"}, 1);
+    giveUp();
+    speak(1, {"a"}, 1);
+    ASSERT_THAT(ledger.removals, SizeIs(1));
+    EXPECT_EQ(ledger.removals[0].heard, 2U);
+    EXPECT_THAT(takers(), ElementsAre(1)) << "it lives";
+}
+
+TEST_F(DispatcherTest, ARemovalIsLoggedAndAFarewellIsNot) {
+    const support::LogLines lines;
+    join(1, {"a"});
+    join(2, {"a"});
+    publish("a");
+    giveUp();
+    evict(1);
+    leave(2);
+    EXPECT_EQ(lines.count(msg::clientGivenUp.id), 1U);
+}
+
+TEST_F(DispatcherTest, ARemovalThatAReloadShowsIsLoggedToo) {
+    const support::LogLines lines;
+    join(1, {"a"});
+    join(2, {"a"});
+    publish("a");
+    giveUp();
+    Snapshot rows;
+    rows.clients.push_back(recordOf(2, {"a"}, 2));
+    dispatcher.hear(AllReloaded{std::make_shared<const Snapshot>(rows), ++told});
+    EXPECT_EQ(lines.count(msg::clientGivenUp.id), 1U);
 }
 
 TEST_F(DispatcherTest, ARemovalThatIsImpossibleIsTriedAgain) {

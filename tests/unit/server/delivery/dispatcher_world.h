@@ -21,6 +21,7 @@ class FakeLedger final : public Ledger {
 public:
     struct Removing {
         CallbackAddress client;
+        NewsNumber heard;
         std::function<void(Removal)> done;
     };
     struct Keeping {
@@ -29,9 +30,8 @@ public:
         std::function<void(bool)> done;
     };
 
-    void remove(const CallbackAddress& client, Sequence /*joined*/, Sequence /*added*/,
-                std::function<void(Removal)> done) override {
-        removals.push_back({client, std::move(done)});
+    void remove(const CallbackAddress& client, NewsNumber heard, std::function<void(Removal)> done) override {
+        removals.push_back({client, heard, std::move(done)});
     }
     void keep(MarkRecord mark, std::vector<Sequence> released, std::function<void(bool kept)> done) override {
         kept.push_back({std::move(mark), std::move(released), std::move(done)});
@@ -67,13 +67,15 @@ struct World {
     explicit World(const DispatchRules& with = {}) : rules(with) {}
 
     void join(RecordId id, const std::vector<std::string>& names, std::shared_ptr<ReplyGate> gate = nullptr) {
-        dispatcher.hear(Committed(
-            ClientChanged{ClientChanged::How::joined, recordOf(id, names, ++last), {}, std::move(gate)}));
+        dispatcher.hear(Committed(ClientChanged{
+            ClientChanged::How::joined, recordOf(id, names, ++last), {}, std::move(gate), ++told}));
     }
     void speak(RecordId id, const std::vector<std::string>& names, Sequence at) {
-        dispatcher.hear(Committed(ClientChanged{ClientChanged::How::heard, recordOf(id, names, at), {}, {}}));
+        dispatcher.hear(
+            Committed(ClientChanged{ClientChanged::How::heard, recordOf(id, names, at), {}, {}, ++told}));
     }
     void leave(RecordId id) { dispatcher.hear(Committed(ClientLeft{id, addressOf(id)})); }
+    void evict(RecordId id) { dispatcher.hear(Committed(ClientLeft{id, addressOf(id), true})); }
     Sequence publish(const std::string& name) {
         dispatcher.hear(Committed(EventPublished{++last, groupEvent(name)}));
         return last;
@@ -100,6 +102,7 @@ struct World {
     FakeLedger ledger;
     std::vector<Ticket> recalled;
     Sequence last = 0;
+    NewsNumber told = 0;
     Dispatcher dispatcher{clock, rules, ledger, [this](Ticket ticket) { recalled.push_back(ticket); }};
 };
 

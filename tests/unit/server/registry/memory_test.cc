@@ -39,7 +39,7 @@ TEST(RegistryMemory, AClientTakesFewBytesBesidesTheTextOfItsRegistrations) {
     registry.load(manyClients());
     const auto each = (inUse() - before) / clients - (textLength + 1);
     std::printf("%zu bytes a client besides the text\n", each);
-    EXPECT_LE(each, 190U);
+    EXPECT_LE(each, 145U);
     EXPECT_EQ(registry.clients(), clients);
 }
 

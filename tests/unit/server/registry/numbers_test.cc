@@ -46,15 +46,23 @@ protected:
                })
             .sequence;
     }
-    StatusCode evict(Sequence joined, Sequence added) {
-        return commit([&](Staging& staging) { return staging.evict(client(1), joined, added, noon); })
-            .reply.code;
+    StatusCode evict(NewsNumber heard) {
+        return commit([&](Staging& staging) { return staging.evict(client(1), heard, noon); }).reply.code;
+    }
+    // What a layer says of an eviction by somebody who has heard all that was told before.
+    StatusCode evictAfter(Type type, const std::string& eventClass) {
+        Staging staging(registry);
+        staging.decide({client(1), type, {{eventClass, {}, {}}}, here}, noon);
+        return staging.evict(client(1), told_, noon).reply.code;
     }
     Decision commit(const std::function<Decision(Staging&)>& act) {
         Staging staging(registry);
         auto decision = act(staging);
         changes = staging.changes();
         adopt(registry, std::move(staging));
+        if (decision.told) registry.number(*decision.told);
+        if (const auto* changed = decision.told ? std::get_if<ClientChanged>(&*decision.told) : nullptr)
+            told_ = changed->number;
         return decision;
     }
     ClientChanged told(const Decision& decision) { return std::get<ClientChanged>(decision.told.value()); }
@@ -62,6 +70,7 @@ protected:
 
     Registry registry{{}};
     std::vector<Change> changes;
+    NewsNumber told_ = 0;
 };
 
 TEST_F(NumbersTest, AscendAcrossMessagesAndEvents) {
@@ -159,27 +168,66 @@ TEST_F(NumbersTest, WhereNobodyKnowsToWhichAddressItCameTheOldOneStays) {
 TEST_F(NumbersTest, AClientThatDidNotSpeakSinceIsEvictedAndRemembered) {
     send(Type::addClient, "A");
     send(Type::addEvents, "B");
-    EXPECT_EQ(evict(1, 2), StatusCode::ok);
+    EXPECT_EQ(evict(2), StatusCode::ok);
     EXPECT_EQ(changes, (std::vector<Change>{RemovalRecord{1, client(1), noon}}));
     EXPECT_EQ(registry.clients(), 0U);
     EXPECT_EQ(send(Type::removeClient, "A").reply.code, StatusCode::ok);
 }
 
-TEST_F(NumbersTest, AClientThatSpokeSinceIsNotEvicted) {
+TEST_F(NumbersTest, AClientThatSpokeSinceIsNotEvictedWhateverItSaid) {
     send(Type::addClient, "A");
-    send(Type::addEvents, "B");
-    EXPECT_EQ(evict(1, 1), StatusCode::fail);
+    for (const auto& [type, eventClass] : {std::pair{Type::addEvents, "B"},
+                                           {Type::addEvents, "B"},
+                                           {Type::removeEvents, "B"},
+                                           {Type::removeEvents, "B"},
+                                           {Type::addClient, "A"}}) {
+        const NewsNumber before = told_;
+        send(type, eventClass);
+        EXPECT_EQ(evict(before), StatusCode::fail) << name(type);
+        EXPECT_TRUE(changes.empty());
+    }
+    EXPECT_EQ(evict(told_), StatusCode::ok);
+}
+
+TEST_F(NumbersTest, WhoSpeaksInTheSameLayerIsNotEvicted) {
     send(Type::addClient, "A");
-    EXPECT_EQ(evict(1, 2), StatusCode::fail);
-    EXPECT_TRUE(changes.empty());
-    EXPECT_EQ(registry.clients(), 1U);
+    for (const auto type : {Type::addEvents, Type::removeEvents, Type::addClient}) {
+        EXPECT_EQ(evictAfter(type, "A"), StatusCode::fail) << name(type);
+        EXPECT_EQ(evictAfter(type, "C"), StatusCode::fail) << name(type);
+    }
+    EXPECT_EQ(evict(told_), StatusCode::ok) << "none of that was committed or told";
+}
+
+TEST_F(NumbersTest, WhatOthersSayDoesNotKeepAClient) {
+    send(Type::addClient, "A");
+    commit([](Staging& staging) {
+        return staging.decide({client(2), Type::addClient, {{"A", {}, {}}}, here}, noon);
+    });
+    EXPECT_EQ(evict(1), StatusCode::ok);
+}
+
+TEST_F(NumbersTest, ARemovalThatWasAskedForBeforeAReloadIsVoid) {
+    send(Type::addClient, "A");
+    registry.load(registry.snapshot());
+    Committed reloaded = AllReloaded{};
+    registry.number(reloaded);
+    EXPECT_EQ(evict(told_), StatusCode::fail);
+    EXPECT_EQ(evict(std::get<AllReloaded>(reloaded).number), StatusCode::ok);
 }
 
 TEST_F(NumbersTest, NobodyIsEvictedTwice) {
     send(Type::addClient, "A");
-    EXPECT_EQ(evict(1, 1), StatusCode::ok);
-    EXPECT_EQ(evict(1, 1), StatusCode::fail);
-    EXPECT_EQ(evict(0, 0), StatusCode::fail) << "the memory of a removal is no client";
+    EXPECT_EQ(evict(told_), StatusCode::ok);
+    EXPECT_EQ(evict(told_), StatusCode::fail) << "the memory of a removal is no client";
+}
+
+TEST_F(NumbersTest, AnEvictionIsToldAsSuchAndAFarewellIsNot) {
+    const auto left = [](const Decision& decision) { return std::get<ClientLeft>(decision.told.value()); };
+    send(Type::addClient, "A");
+    EXPECT_FALSE(left(send(Type::removeClient, "A")).evicted);
+    send(Type::addClient, "A");
+    EXPECT_TRUE(
+        left(commit([&](Staging& staging) { return staging.evict(client(1), told_, noon); })).evicted);
 }
 
 TEST_F(NumbersTest, AnEventThatWasPostedIsCommittedTogetherWithItsAnswer) {

@@ -49,7 +49,7 @@ protected:
     std::vector<EventRegistration> registered(std::uint16_t port = 2001) {
         const auto* const entry = registry.client(client(port));
         return entry == nullptr ? std::vector<EventRegistration>{}
-                                : decodeRegistrations(entry->registrations).value();
+                                : decodeRegistrations(entry->registrations.view()).value();
     }
 
     Rules rules;
