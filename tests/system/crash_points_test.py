@@ -115,10 +115,12 @@ class Story:
             began = time.monotonic()
             armed = self.activate(point, turn)
             self.interrupted(began)
+            provoked = time.monotonic()
             left_over = self.provoke(point, armed)
             alive = wait_until_dead(armed, point.name)
             self.bring_back(armed)
-            self.interrupted(alive)
+            # Whoever hands over, or loses the lease, dies when the other one may deliver already.
+            self.interrupted(provoked if point.by in (STOP, LEASE) else alive)
             if left_over:
                 self.see_off(left_over)
         self.crew.wait_for_answers(1)
@@ -278,7 +280,7 @@ class TwoServers(Story):
 
     def bring_back(self, armed):
         """Mostly the node lives and revokes the lease; else it has to run out."""
-        if self.chance.random() < 0.75:
+        if self.chance.random() < 0.9:
             revoked = armed.revoke_lease()
             assert revoked.returncode == 0, revoked.stdout + revoked.stderr
         self.cluster.active()

@@ -146,7 +146,11 @@ class Session:
         return found
 
     def requires(self, event):
-        if not self.start.end <= event.invoked < self.ends or event.sequence is None:
+        return event.sequence is not None and self.wants_throughout(event)
+
+    def wants_throughout(self, event):
+        """From before it was published on; else the client may get it later, as the current state when it asks for it."""
+        if not self.start.end <= event.invoked < self.ends:
             return False
         state = self.state_at(event.invoked)
         later = [window.after for window in self.changes if window.begin > event.invoked]
@@ -343,7 +347,7 @@ def one_order(checks):
             numbers = [check.by_serial[serial] for serial in check.first_receipts(session)]
             demanded = [event for event in numbers if event.sequence is None or session.requires(event)]
             for place, event in enumerate(demanded):
-                if event.sequence is None and event.invoked >= session.start.end:
+                if event.sequence is None and session.wants_throughout(event):
                     before = [one.sequence for one in demanded[:place] if one.sequence is not None]
                     after = [one.sequence for one in demanded[place:] if one.sequence is not None]
                     least, most = bounds[event.serial]

@@ -105,6 +105,10 @@ class WhatMayBe(unittest.TestCase):
     def test_the_state_of_what_was_added(self):
         self.accepts(Story().publish(1).publish(2, event_class="D").add().get(1).say("ADD_EVENTS", "D").get(2))
 
+    def test_two_places_of_an_event_without_an_answer_where_one_asked_for_it_later(self):
+        story = Story().add("C", "D").add("D", client="d").publish(1, answered=False).publish(2, event_class="D").get(1, 2).get(2, client="d")
+        self.accepts(story.say("ADD_EVENTS", "C", client="d").get(1, client="d"))
+
     def test_everything_again_for_a_client_that_registers_again(self):
         self.accepts(Story().publish(1).add().get(1).add().get(1))
 
