@@ -3,10 +3,12 @@
 #include "server/serving.h"
 
 #include <algorithm>
+#include <memory>
 #include <thread>
 #include <utility>
 
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include "common/messages.h"
 
@@ -55,6 +57,17 @@ unsigned workersFor(const config::Settings& settings) {
     return std::min(cores - 1, mostWorkersByDefault);
 }
 
+// Rows that several read. Whoever lets go of them last gives back their memory, which the allocator would
+// keep for itself: as much again as the clients take for good.
+std::shared_ptr<const Snapshot> forSeveral(Snapshot rows) {
+    constexpr std::size_t many = 10'000;
+    const bool areMany = rows.clients.size() > many;
+    return {new Snapshot(std::move(rows)), [areMany](const Snapshot* all) {
+                delete all;
+                if (areMany) ::malloc_trim(0);
+            }};
+}
+
 }  // namespace
 
 Serving::Serving(const Clock& clock, const xml::Runtime& xml, store::RegistrationStore& store,
@@ -69,10 +82,11 @@ Serving::Serving(const Clock& clock, const xml::Runtime& xml, store::Registratio
                      exchange::Decider::Decided decided) {
                   submit(peer, local, std::move(message), std::move(decided));
               }} {
-    const auto rows = std::make_shared<const Snapshot>(std::move(snapshot));
+    auto rows = forSeveral(std::move(snapshot));
     delivery_.start(rows);
     try {
         committer_.start(*rows);
+        rows.reset();
         for (unsigned i = 0; i < workersFor(settings); ++i) {
             workers_.push_back(std::make_unique<intake::Worker>(shared_, workerSettingsOf(settings), access));
         }

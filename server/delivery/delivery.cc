@@ -6,8 +6,6 @@
 #include <future>
 #include <utility>
 
-#include <malloc.h>
-
 #include "common/crash_point.h"
 #include "common/messages.h"
 #include "common/xml/event_writer.h"
@@ -21,7 +19,6 @@ constexpr std::size_t mostBegunInARound = 256;
 constexpr std::size_t mostDocuments = 1024;
 constexpr std::chrono::milliseconds pauseWithoutDescriptors{100};
 constexpr std::chrono::seconds longestWait{1};
-constexpr std::size_t manyClients = 10'000;
 
 }  // namespace
 
@@ -90,10 +87,7 @@ Delivery::~Delivery() {
 void Delivery::start(std::shared_ptr<const Snapshot> rows) {
     loop_.post([this, rows = std::move(rows)]() mutable {
         begin(*rows);
-        const bool wereMany = rows->clients.size() > manyClients;
         rows.reset();
-        // Else the allocator keeps for itself what the rows took, as much again as the clients take for good.
-        if (wereMany) ::malloc_trim(0);
     });
     thread_ = std::thread([this] { loop_.run(); });
 }

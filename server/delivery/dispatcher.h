@@ -42,11 +42,13 @@ namespace crnpd::delivery {
 
 struct DispatchRules {
     RetryRules retry;
-    std::size_t queueEvents = 10'000;   // [limits] queue_events
-    std::size_t logEvents = 1'000'000;  // events that are kept for whoever is behind
-    std::size_t mostKinds = 100'000;    // see CurrentState
-    std::size_t mostLaggards = 1'000;   // in the mark that is stored
-    std::size_t mostReleased = 1'000;   // in one Ledger::keep()
+    std::size_t queueEvents = 10'000;                    // [limits] queue_events
+    std::size_t logEvents = 1'000'000;                   // events that are kept for whoever is behind
+    std::size_t bytesPerQueuedEvent = 4'096;             // of the log for each of queueEvents,
+    std::size_t leastLogBytes = std::size_t{64} << 20U;  // but no less than this
+    std::size_t mostKinds = 100'000;                     // see CurrentState
+    std::size_t mostLaggards = 1'000;                    // in the mark that is stored
+    std::size_t mostReleased = 1'000;                    // in one Ledger::keep()
     std::size_t quickPlaces = 256;
     std::size_t doubtfulPlaces = 64;
     std::size_t stalledPlaces = 1'024;  // those that began as quick ones

@@ -166,18 +166,21 @@ void Dispatcher::limitQueues(const std::vector<ClientIndex>& wantedBy) {
 }
 
 void Dispatcher::limitLog() {
-    if (log_->events() <= rules_.logEvents) return;
-    const auto more = log_->release();
-    released_.insert(released_.end(), more.begin(), more.end());
-    // An eighth of it is made free at once, because finding the slowest looks at everybody.
-    while (log_->events() > rules_.logEvents - rules_.logEvents / 8) {
-        const std::size_t before = log_->events();
-        for (const ClientIndex client : log_->slowest())
-            collapse(client);
+    const std::size_t mostBytes =
+        std::max(rules_.leastLogBytes, rules_.queueEvents * rules_.bytesPerQueuedEvent);
+    const auto isTooLong = [&] { return log_->events() > rules_.logEvents || log_->bytes() > mostBytes; };
+    const auto release = [this] {
         const auto freed = log_->release();
         released_.insert(released_.end(), freed.begin(), freed.end());
-        if (log_->events() == before) return;
-    }
+    };
+    if (!isTooLong()) return;
+    release();
+    if (!isTooLong()) return;
+    // An eighth is made free at once, so that not every event collapses somebody.
+    for (const ClientIndex client :
+         log_->slowest(rules_.logEvents - rules_.logEvents / 8, mostBytes - mostBytes / 8))
+        collapse(client);
+    release();
 }
 
 void Dispatcher::collapse(ClientIndex client) {

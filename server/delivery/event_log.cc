@@ -4,9 +4,26 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
+#include <string>
 #include <utility>
 
 namespace crnpd::delivery {
+namespace {
+
+// About what an event takes of memory.
+std::size_t bytesOf(const Event& event) {
+    std::size_t bytes = sizeof event + event.eventClass.size() + event.subclass.size() + event.vendor.size() +
+                        event.publisher.size();
+    for (const NvPair& pair : event.pairs) {
+        bytes += sizeof pair + pair.name.size();
+        for (const std::string& value : pair.values)
+            bytes += sizeof value + value.size();
+    }
+    return bytes;
+}
+
+}  // namespace
 
 EventLog::EventLog(std::size_t mostKinds, Sequence upTo, std::vector<NumberedEvent> older)
     : state_(mostKinds), head_(upTo) {
@@ -18,6 +35,7 @@ EventLog::EventLog(std::size_t mostKinds, Sequence upTo, std::vector<NumberedEve
 
 std::optional<CurrentState::Dropped> EventLog::remember(NumberedEvent event) {
     log_.push_back(event);
+    bytes_ += bytesOf(*event.event);
     const auto dropped = state_.put(std::move(event));
     if (dropped && kept_.erase(dropped->sequence) > 0) deletable_.push_back(dropped->sequence);
     return dropped;
@@ -25,7 +43,7 @@ std::optional<CurrentState::Dropped> EventLog::remember(NumberedEvent event) {
 
 std::optional<Sequence> EventLog::append(NumberedEvent event, std::span<const ClientIndex> wantedBy) {
     for (const ClientIndex client : wantedBy)
-        ++behindOf(client, head_).waiting;
+        ++behindOf(client, head_)->second.waiting;
     head_ = event.sequence;
     const auto dropped = remember(std::move(event));
     if (!dropped || !dropped->forgotten) return std::nullopt;
@@ -61,10 +79,11 @@ std::optional<NumberedEvent> EventLog::next(ClientIndex client, const Wants& wan
     const auto found = behind_.find(client);
     if (found == behind_.end()) return std::nullopt;
     Behind& behind = found->second;
-    for (; !behind.owed.empty(); behind.owed.pop_back()) {
+    while (!behind.owed.empty()) {
         // Where a newer one has taken its place, that one is above the position and comes in its turn.
         auto event = state_.event(behind.owed.back());
         if (event != nullptr && wants(*event)) return NumberedEvent{behind.owed.back(), std::move(event)};
+        change(found, [](Behind& one) { one.owed.pop_back(); });
     }
     const auto wanted = std::find_if(after(behind.position), log_.cend(),
                                      [&](const NumberedEvent& event) { return wants(*event.event); });
@@ -73,7 +92,7 @@ std::optional<NumberedEvent> EventLog::next(ClientIndex client, const Wants& wan
         return std::nullopt;
     }
     if (wanted == log_.cend()) return std::nullopt;  // joined above what a new leader has appended so far
-    if (wanted != log_.cbegin()) move(behind, std::max(behind.position, std::prev(wanted)->sequence));
+    if (wanted != log_.cbegin()) move(found, std::max(behind.position, std::prev(wanted)->sequence));
     return *wanted;
 }
 
@@ -81,8 +100,11 @@ void EventLog::delivered(ClientIndex client, Sequence sequence) {
     const auto found = behind_.find(client);
     if (found == behind_.end()) return;
     Behind& behind = found->second;
-    if (std::erase(behind.owed, sequence) > 0 || sequence <= behind.position) return;
-    move(behind, sequence);
+    const auto owed = std::lower_bound(behind.owed.rbegin(), behind.owed.rend(), sequence);
+    if (owed != behind.owed.rend() && *owed == sequence)
+        return change(found, [&](Behind& one) { one.owed.erase(std::next(owed).base()); });
+    if (sequence <= behind.position) return;
+    move(found, sequence);
     if (behind.waiting > 0) --behind.waiting;
 }
 
@@ -92,44 +114,71 @@ void EventLog::collapse(ClientIndex client, const Wants& wants) {
     Behind& behind = found->second;
     const Sequence from = behind.position;
     const auto current = state_.collapsed(from, head_, wants);
-    move(behind, std::max(from, head_));
+    move(found, std::max(from, head_));
     // What may be stored stays: a new leader finds the current ones behind it, and the others are gone or
     // come.
-    owe(behind, from, current);
+    owe(found, from, current);
     behind.waiting = 0;
 }
 
 // --- who is where
 
-EventLog::Behind& EventLog::behindOf(ClientIndex client, Sequence position) {
+EventLog::Clients::iterator EventLog::behindOf(ClientIndex client, Sequence position) {
     const auto [found, isNew] = behind_.try_emplace(client);
     if (isNew) {
         found->second.position = position;
-        ++positions_[position];
+        found->second.place = positions_.add(position, client);
+        found->second.storablePlace = storable_.add(position, client);
     }
-    return found->second;
+    return found;
 }
 
-void EventLog::owe(Behind& behind, Sequence from, const std::vector<Sequence>& initial) {
-    from = std::min(from, behind.position);
-    behind.owedFrom = behind.owed.empty() ? from : std::min(behind.owedFrom, from);
-    behind.owed.insert(behind.owed.end(), initial.begin(), initial.end());
-    std::sort(behind.owed.begin(), behind.owed.end(), std::greater<>{});
-    behind.owed.erase(std::unique(behind.owed.begin(), behind.owed.end()), behind.owed.end());
-    std::erase_if(behind.owed, [&](Sequence sequence) { return sequence > behind.position; });
+void EventLog::owe(Clients::iterator client, Sequence from, const std::vector<Sequence>& initial) {
+    change(client, [&](Behind& behind) {
+        const Sequence first = std::min(from, behind.position);
+        behind.owedFrom = behind.owed.empty() ? first : std::min(behind.owedFrom, first);
+        behind.owed.insert(behind.owed.end(), initial.begin(), initial.end());
+        std::sort(behind.owed.begin(), behind.owed.end(), std::greater<>{});
+        behind.owed.erase(std::unique(behind.owed.begin(), behind.owed.end()), behind.owed.end());
+        std::erase_if(behind.owed, [&](Sequence sequence) { return sequence > behind.position; });
+    });
 }
 
-void EventLog::move(Behind& behind, Sequence position) {
-    if (behind.position == position) return;
-    const auto old = positions_.find(behind.position);
-    if (--old->second == 0) positions_.erase(old);
-    behind.position = position;
-    ++positions_[position];
+void EventLog::move(Clients::iterator client, Sequence position) {
+    change(client, [position](Behind& behind) { behind.position = position; });
+}
+
+// The only way to change where a client is or what it is owed: keeps it in its places.
+template <typename Change>
+void EventLog::change(Clients::iterator client, const Change& what) {
+    auto& [index, behind] = *client;
+    const Sequence position = behind.position;
+    const Sequence stored = storable(behind);
+    what(behind);
+    if (behind.position != position) {
+        leavePosition(position, behind.place);
+        behind.place = positions_.add(behind.position, index);
+    }
+    if (storable(behind) != stored) {
+        leaveStorable(stored, behind.storablePlace);
+        behind.storablePlace = storable_.add(storable(behind), index);
+    }
+}
+
+void EventLog::leavePosition(Sequence position, Positions::Place place) {
+    const auto moved = positions_.remove(position, place);
+    if (moved) behind_.at(moved->client).place = moved->to;
+}
+
+void EventLog::leaveStorable(Sequence position, Positions::Place place) {
+    const auto moved = storable_.remove(position, place);
+    if (moved) behind_.at(moved->client).storablePlace = moved->to;
 }
 
 void EventLog::forget(Clients::iterator client) {
-    const auto old = positions_.find(client->second.position);
-    if (--old->second == 0) positions_.erase(old);
+    const Behind& behind = client->second;
+    leavePosition(behind.position, behind.place);
+    leaveStorable(storable(behind), behind.storablePlace);
     behind_.erase(client);
 }
 
@@ -140,7 +189,7 @@ std::deque<NumberedEvent>::const_iterator EventLog::after(Sequence position) con
 }
 
 Sequence EventLog::lowest() const {
-    return positions_.empty() ? head_ : std::min(positions_.begin()->first, head_);
+    return std::min(positions_.lowest().value_or(head_), head_);
 }
 
 Sequence EventLog::position(ClientIndex client) const {
@@ -153,12 +202,22 @@ std::size_t EventLog::waiting(ClientIndex client) const {
     return found == behind_.end() ? 0 : found->second.waiting + found->second.owed.size();
 }
 
-std::vector<ClientIndex> EventLog::slowest() const {
-    std::vector<ClientIndex> clients;
-    const Sequence position = lowest();
-    for (const auto& [client, behind] : behind_) {
-        if (behind.position == position) clients.push_back(client);
+std::vector<ClientIndex> EventLog::slowest(std::size_t mostEvents, std::size_t mostBytes) const {
+    std::size_t events = log_.size();
+    std::size_t bytes = bytes_;
+    auto kept = log_.begin();
+    for (; kept != log_.end() && (events > mostEvents || bytes > mostBytes); ++kept) {
+        --events;
+        bytes -= bytesOf(*kept->event);
     }
+    std::vector<ClientIndex> clients;
+    if (kept == log_.begin()) return clients;
+    const Sequence free = std::prev(kept)->sequence;
+    positions_.walk([&](Sequence position, ClientIndex client) {
+        if (position >= free) return false;
+        clients.push_back(client);
+        return true;
+    });
     return clients;
 }
 
@@ -170,18 +229,16 @@ Sequence EventLog::storable(const Behind& behind) {
 
 Mark EventLog::mark(std::size_t mostLaggards) const {
     Mark mark{head_, {}};
-    std::vector<Sequence> positions;
-    positions.reserve(behind_.size());
-    for (const auto& [client, behind] : behind_)
-        positions.push_back(storable(behind));
-    if (positions.size() > mostLaggards) {
-        const auto limit = positions.begin() + static_cast<std::ptrdiff_t>(mostLaggards);
-        std::nth_element(positions.begin(), limit, positions.end());
-        mark.upTo = std::min(mark.upTo, *limit);
-    }
-    for (const auto& [client, behind] : behind_) {
-        if (storable(behind) < mark.upTo) mark.laggards.push_back({client, storable(behind)});
-    }
+    storable_.walk([&](Sequence position, ClientIndex client) {
+        if (position >= head_) return false;
+        if (mark.laggards.size() == mostLaggards) {
+            mark.upTo = position;
+            return false;
+        }
+        mark.laggards.push_back({client, position});
+        return true;
+    });
+    std::erase_if(mark.laggards, [&](const Mark::Laggard& one) { return one.position >= mark.upTo; });
     std::sort(mark.laggards.begin(), mark.laggards.end(),
               [](const auto& a, const auto& b) { return a.client < b.client; });
     return mark;
@@ -196,6 +253,7 @@ std::vector<Sequence> EventLog::release() {
         } else {
             deletable_.push_back(sequence);
         }
+        bytes_ -= bytesOf(*log_.front().event);
         log_.pop_front();
     }
     return std::exchange(deletable_, {});

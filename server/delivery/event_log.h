@@ -23,7 +23,6 @@
 
 #include <cstddef>
 #include <deque>
-#include <map>
 #include <optional>
 #include <set>
 #include <span>
@@ -33,6 +32,7 @@
 #include "common/record.h"
 #include "server/delivery/current_state.h"
 #include "server/delivery/matching.h"
+#include "server/delivery/positions.h"
 
 namespace crnpd::delivery {
 
@@ -97,9 +97,11 @@ public:
     [[nodiscard]] std::size_t waiting(ClientIndex client) const;
     // Instead of what waits for it the client will get what is current of it.
     void collapse(ClientIndex client, const Wants& wants);
-    // Events in the log, and whom they are kept for: who has the lowest position. Looks at everybody behind.
+    // What is in the log, the bytes about.
     [[nodiscard]] std::size_t events() const noexcept { return log_.size(); }
-    [[nodiscard]] std::vector<ClientIndex> slowest() const;
+    [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+    // For whom more than so much is kept: once they were collapsed, release() leaves no more.
+    [[nodiscard]] std::vector<ClientIndex> slowest(std::size_t mostEvents, std::size_t mostBytes) const;
 
     [[nodiscard]] Sequence head() const noexcept { return head_; }
     [[nodiscard]] Sequence position(ClientIndex client) const;
@@ -107,7 +109,7 @@ public:
     // Clients that do not have everything.
     [[nodiscard]] std::size_t behind() const noexcept { return behind_.size(); }
 
-    // What may be stored: the highest mark with at most so many laggards. Looks at everybody behind.
+    // What may be stored: the highest mark with at most so many laggards. Looks at no more of those behind.
     [[nodiscard]] Mark mark(std::size_t mostLaggards) const;
 
     // Event rows that may be deleted: everybody has them, and they are current no more. Each is named once.
@@ -120,13 +122,19 @@ private:
         Sequence owedFrom = 0;       // what may be stored as the position while state is owed
         std::vector<Sequence> owed;  // descending: the next one is the last; all at or below position
         std::size_t waiting = 0;
+        Positions::Place place = 0;          // in positions_
+        Positions::Place storablePlace = 0;  // in storable_
     };
     using Clients = std::unordered_map<ClientIndex, Behind>;
 
     std::optional<CurrentState::Dropped> remember(NumberedEvent event);
-    Behind& behindOf(ClientIndex client, Sequence position);
-    void owe(Behind& behind, Sequence from, const std::vector<Sequence>& initial);
-    void move(Behind& behind, Sequence position);
+    Clients::iterator behindOf(ClientIndex client, Sequence position);
+    void owe(Clients::iterator client, Sequence from, const std::vector<Sequence>& initial);
+    void move(Clients::iterator client, Sequence position);
+    template <typename Change>
+    void change(Clients::iterator client, const Change& what);
+    void leavePosition(Sequence position, Positions::Place place);
+    void leaveStorable(Sequence position, Positions::Place place);
     void forget(Clients::iterator client);
     [[nodiscard]] std::deque<NumberedEvent>::const_iterator after(Sequence position) const;
     [[nodiscard]] Sequence lowest() const;
@@ -135,10 +143,12 @@ private:
     CurrentState state_;
     Sequence head_;
     std::deque<NumberedEvent> log_;    // ascending
+    std::size_t bytes_ = 0;            // of the log
     std::set<Sequence> kept_;          // left the log, but are current
     std::vector<Sequence> deletable_;  // left the log and are current no more
     Clients behind_;
-    std::map<Sequence, std::size_t> positions_;  // how many of those behind are where
+    Positions positions_;  // of those behind
+    Positions storable_;   // what may be stored of those behind
 };
 
 }  // namespace crnpd::delivery

@@ -238,9 +238,9 @@ def dump_of(count, target):
 
 
 def idle_memory(server):
-    """Resident bytes once the delivery has begun too and given back what the rows took: no less for three seconds."""
+    """Resident bytes once the delivery has begun too and given back what the rows took: no less for five seconds."""
     lowest, since = server.memory(), time.monotonic()
-    while time.monotonic() < since + 3:
+    while time.monotonic() < since + 5:
         time.sleep(0.1)
         now = server.memory()
         if now < lowest - 2**20:

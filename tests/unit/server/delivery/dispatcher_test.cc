@@ -222,6 +222,19 @@ TEST_F(DispatcherTest, ATooLongLogCollapsesForTheSlowest) {
     EXPECT_EQ(dispatcher.progress(addressOf(2))->waiting, 1U);
 }
 
+TEST_F(DispatcherTest, ALogOfTooManyBytesCollapsesForTheSlowest) {
+    rules.leastLogBytes = 100'000;
+    rules.bytesPerQueuedEvent = 0;
+    dispatcher.apply(rules);
+    const std::string large(10'000, 'x');
+    join(1, {large});
+    for (int count = 0; count < 9; ++count)
+        publish(large);
+    EXPECT_EQ(dispatcher.progress(addressOf(1))->waiting, 9U);
+    publish(large);
+    EXPECT_EQ(dispatcher.progress(addressOf(1))->waiting, 1U);
+}
+
 TEST_F(DispatcherTest, WhatWasNotKeptIsSaidAgain) {
     publish("a");
     publish("a");

@@ -18,6 +18,8 @@ NumberedEvent groupEvent(Sequence sequence, const std::string& group) {
                           "EC_Cluster", "ESC_cluster_rg_state", "SUNW", "rgm", {{"rg_name", {group}}}})};
 }
 
+constexpr std::size_t noLimit = 1'000'000'000;
+
 bool wantsAll(const Event& /*event*/) {
     return true;
 }
@@ -86,11 +88,32 @@ TEST_F(EventLogTest, AnEventIsKeptWhileSomebodyNeedsItOrItIsCurrent) {
 TEST_F(EventLogTest, ARemovedClientHoldsUpNothing) {
     publish("a", {1});
     publish("a", {1});
-    EXPECT_THAT(log_.slowest(), ElementsAre(1));
+    EXPECT_THAT(log_.slowest(1, noLimit), ElementsAre(1));
     log_.leave(1);
     log_.leave(1);
+    EXPECT_THAT(log_.slowest(1, noLimit), IsEmpty());
     EXPECT_THAT(log_.release(), ElementsAre(1));
     EXPECT_EQ(log_.mark(0).upTo, 2U);
+}
+
+TEST_F(EventLogTest, TheSlowestAreThoseForWhomTooMuchIsKept) {
+    publish("a", {1});
+    publish("a", {1, 2});
+    const std::size_t bytesOfTwo = log_.bytes();
+    publish("a", {1, 2, 3});
+    EXPECT_THAT(log_.slowest(3, noLimit), IsEmpty());
+    EXPECT_THAT(log_.slowest(2, noLimit), ElementsAre(1));
+    EXPECT_THAT(log_.slowest(noLimit, bytesOfTwo), ElementsAre(1));
+    EXPECT_THAT(log_.slowest(1, noLimit), ElementsAre(1, 2));
+    EXPECT_THAT(log_.slowest(noLimit, 0), ElementsAre(1, 2, 3));
+}
+
+TEST_F(EventLogTest, ItsBytesGoWithItsEvents) {
+    publish(std::string(1000, 'a'), {1});
+    EXPECT_GE(log_.bytes(), 1000U);
+    deliverAll(1);
+    EXPECT_THAT(log_.release(), IsEmpty()) << "it is current";
+    EXPECT_EQ(log_.bytes(), 0U);
 }
 
 TEST_F(EventLogTest, ANewClientGetsTheStateItIsOwedAndThenWhatCame) {
