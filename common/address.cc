@@ -148,6 +148,16 @@ std::string IpAddress::text() const {
     return result;
 }
 
+std::string IpAddress::namedText() const {
+    std::array<char, IF_NAMESIZE> name{};
+    auto numbered = text();
+    if (scope_ == 0 || ::if_indextoname(scope_, name.data()) == nullptr) return numbered;
+    auto named = numbered.substr(0, numbered.find('%') + 1) + name.data();
+    // A name that reads as a number, or that was given to another interface meanwhile, is of no use.
+    const auto back = parse(named);
+    return back && *back == *this ? named : numbered;
+}
+
 Result<SocketAddress> SocketAddress::parse(std::string_view text) {
     const auto colon = text.rfind(':');
     const bool bracketed = text.starts_with('[');

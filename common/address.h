@@ -41,6 +41,9 @@ public:
     // Interface index of a link-local address, else 0.
     [[nodiscard]] std::uint32_t scope() const noexcept { return scope_; }
     [[nodiscard]] std::string text() const;
+    // As text(), with the interface's name: for what outlives a start of the machine, which may give it
+    // another number. The number where it has no name at the moment, or none that leads back to it.
+    [[nodiscard]] std::string namedText() const;
 
     friend auto operator<=>(const IpAddress&, const IpAddress&) = default;
 

@@ -3,7 +3,6 @@
 #include "server/etcd/keys.h"
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 #include <charconv>
 #include <chrono>
@@ -72,16 +71,6 @@ private:
     bool fits_ = true;
 };
 
-std::string textOf(const IpAddress& ip) {
-    std::array<char, IF_NAMESIZE> name{};
-    if (ip.scope() == 0 || ::if_indextoname(ip.scope(), name.data()) == nullptr) return ip.text();
-    auto text = ip.text();
-    text = text.substr(0, text.find('%') + 1) + name.data();
-    // A name that reads as a number, or that was given to another interface meanwhile, is of no use.
-    const auto back = IpAddress::parse(text);
-    return back && *back == ip ? text : ip.text();
-}
-
 bool mayBeInterface(std::string_view name) {
     return !name.empty() && name.size() < IF_NAMESIZE &&
            std::ranges::all_of(name, [](char c) { return c > ' ' && c != '/' && c != '%' && c != '\x7f'; });
@@ -147,7 +136,7 @@ bool inOrder(const Head& head) {
 }  // namespace
 
 std::string Keys::client(const CallbackAddress& address) const {
-    return fmt::format("{}{}/{}", clients(), textOf(address.ip), address.port);
+    return fmt::format("{}{}/{}", clients(), address.ip.namedText(), address.port);
 }
 
 std::string Keys::clientByNumber(const CallbackAddress& address) const {
@@ -246,10 +235,10 @@ Result<void> checkFormat(std::string_view text) {
 std::string encodeRow(const Change& change) {
     if (const auto* client = std::get_if<ClientRecord>(&change)) {
         const bool isPlain = client->via == IpAddress{} && client->joined == 0 && client->added == 0;
-        return isPlain
-                   ? fmt::format("registered {} {}", client->id, client->registrations)
-                   : fmt::format("registered {} via {} joined {} added {} {}", client->id,
-                                 textOf(client->via), client->joined, client->added, client->registrations);
+        return isPlain ? fmt::format("registered {} {}", client->id, client->registrations)
+                       : fmt::format("registered {} via {} joined {} added {} {}", client->id,
+                                     client->via.namedText(), client->joined, client->added,
+                                     client->registrations);
     }
     assert(std::holds_alternative<RemovalRecord>(change));
     const auto& removal = std::get<RemovalRecord>(change);

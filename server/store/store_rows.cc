@@ -2,8 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/store/store_rows.h"
 
+#include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <limits>
+#include <set>
+#include <vector>
 
 #include <arpa/inet.h>
 
@@ -24,22 +28,27 @@ Error damagedRow(std::int64_t row, const std::string& why) {
                 ". Nothing was changed. Restore a back-up, or mend the row with sqlite3."};
 }
 
+// With a scope that no interface has (they are positive ints) and that differs from that of every other such
+// row.
+IpAddress withLostInterface(const in6_addr& address, std::int64_t row) {
+    constexpr std::uint32_t beyondInterfaces = 0x80000000U;
+    return IpAddress::from(address, beyondInterfaces | static_cast<std::uint32_t>(row & 0x7fffffff));
+}
+
 // A link-local address whose interface is gone since it was stored. The client cannot be reached nor come
-// back under it, but it is no reason not to start. It keeps a scope that no interface has (they are positive
-// ints) and that differs from that of every other such row.
-Result<IpAddress> withLostInterface(std::string_view text, std::int64_t row) {
+// back under it, but it is no reason not to start.
+Result<IpAddress> readLost(std::string_view text, std::int64_t row) {
     const std::string bare(text.substr(0, text.find('%')));
     in6_addr address{};
     if (::inet_pton(AF_INET6, bare.c_str(), &address) != 1 || bare.size() == text.size()) {
         return Error{ErrorCode::damaged, "no IP address"};
     }
-    constexpr std::uint32_t beyondInterfaces = 0x80000000U;
-    return IpAddress::from(address, beyondInterfaces | static_cast<std::uint32_t>(row & 0x7fffffff));
+    return withLostInterface(address, row);
 }
 
 Result<IpAddress> readIp(std::string_view text, std::int64_t row) {
     auto address = IpAddress::parse(text);
-    if (!address && address.error().code == ErrorCode::notFound) return withLostInterface(text, row);
+    if (!address && address.error().code == ErrorCode::notFound) return readLost(text, row);
     return address;
 }
 
@@ -77,11 +86,52 @@ Result<ClientRecord> readClient(const sqlite::Statement& row, std::int64_t numbe
                         static_cast<Sequence>(joined), static_cast<Sequence>(added)};
 }
 
+// Rows with an interface. A row that has only its number was written when there was no name, or by an older
+// version, so it may mean another interface than the number does today.
+class LinkLocals {
+public:
+    void note(std::string_view text, RecordId row, const CallbackAddress& client) {
+        const auto percent = text.find('%');
+        if (percent == std::string_view::npos) return;
+        const auto digits = text.substr(percent + 1);
+        if (digits.find_first_not_of("0123456789") == std::string_view::npos) {
+            byNumber_.push_back(row);
+        } else {
+            byName_.insert(client);
+        }
+    }
+    // Two rows must not be the same client. The one that has a name knows whose it is.
+    void settle(Snapshot& snapshot) const {
+        if (byName_.empty()) return;
+        for (const auto row : byNumber_) {
+            settle(snapshot.clients, row);
+            settle(snapshot.removals, row);
+        }
+    }
+
+private:
+    // `records` are in the order of their ids.
+    template <typename Record>
+    void settle(std::vector<Record>& records, RecordId row) const {
+        const auto record = std::lower_bound(records.begin(), records.end(), row,
+                                             [](const Record& one, RecordId id) { return one.id < id; });
+        if (record == records.end() || record->id != row || !byName_.contains(record->client)) return;
+        in6_addr address{};
+        std::ranges::copy(record->client.ip.bytes(), std::begin(address.s6_addr));
+        record->client.ip = withLostInterface(address, static_cast<std::int64_t>(row));
+    }
+
+    std::set<CallbackAddress> byName_;
+    std::vector<RecordId> byNumber_;
+};
+
 // Appends the row to the snapshot.
-Result<void> readRow(const sqlite::Statement& row, std::int64_t number, Snapshot& out) {
+Result<void> readRow(const sqlite::Statement& row, std::int64_t number, LinkLocals& linkLocals,
+                     Snapshot& out) {
     auto client = readAddress(row, number);
     if (!client) return client.error();
     const auto rowId = static_cast<RecordId>(number);
+    linkLocals.note(row.text(Column::ip), rowId, *client);
     const bool isClient =
         row.type(Column::registrations) == SQLITE_TEXT && row.type(Column::removedAt) == SQLITE_NULL;
     const bool isRemoval =
@@ -187,7 +237,7 @@ int RowWriter::write(const ClientRecord& record) {
     if (record.via == unknownAddress) {
         put_.bindNull(6);
     } else {
-        via_ = record.via.text();
+        via_ = record.via.namedText();
         put_.bind(6, std::string_view{via_});
     }
     put_.bind(7, static_cast<std::int64_t>(record.joined));
@@ -228,7 +278,7 @@ int RowWriter::write(const EventChanges& events) {
 }
 
 void RowWriter::bindKey(RecordId id, const CallbackAddress& client) {
-    ip_ = client.ip.text();
+    ip_ = client.ip.namedText();
     put_.bind(1, static_cast<std::int64_t>(id));
     put_.bind(2, std::string_view{ip_});
     put_.bind(3, static_cast<std::int64_t>(client.port));
@@ -245,15 +295,17 @@ Result<Snapshot> readSnapshot(sqlite::Connection& connection) {
     auto rows = connection.prepare(
         "SELECT id, ip, port, registrations, removed_at, via, joined, added FROM clients ORDER BY id");
     if (!rows) return rows.error();
+    LinkLocals linkLocals;
     std::int64_t last = 0;
     int code = rows->step();
     for (; code == SQLITE_ROW; code = rows->step()) {
         const std::int64_t number = rows->number(Column::id);
         if (number <= last) return damagedRow(number, "its id does not follow " + std::to_string(last));
         last = number;
-        if (auto read = readRow(*rows, number, snapshot); !read) return read.error();
+        if (auto read = readRow(*rows, number, linkLocals, snapshot); !read) return read.error();
     }
     if (code != SQLITE_DONE) return connection.error(code, "read the table clients");
+    linkLocals.settle(snapshot);
     return snapshot;
 }
 

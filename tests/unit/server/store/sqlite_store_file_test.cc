@@ -8,6 +8,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <net/if.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 
@@ -60,6 +61,33 @@ protected:
         char* error = nullptr;
         EXPECT_EQ(sqlite3_exec(db, text.c_str(), nullptr, nullptr, &error), SQLITE_OK) << error;
         sqlite3_close(db);
+    }
+
+    // What the first column of the first row says, read while no store has the file open.
+    std::string textOf(const std::string& query) {
+        std::string text;
+        sqlite3* db = nullptr;
+        sqlite3_stmt* statement = nullptr;
+        EXPECT_EQ(sqlite3_open(folder.store().c_str(), &db), SQLITE_OK);
+        EXPECT_EQ(sqlite3_prepare_v2(db, query.c_str(), -1, &statement, nullptr), SQLITE_OK);
+        if (sqlite3_step(statement) == SQLITE_ROW)
+            text.assign(static_cast<const char*>(sqlite3_column_blob(statement, 0)),
+                        static_cast<std::size_t>(sqlite3_column_bytes(statement, 0)));
+        sqlite3_finalize(statement);
+        sqlite3_close(db);
+        return text;
+    }
+
+    static ClientRecord clientOn(const char* address, RecordId id) {
+        auto record = client(id);
+        record.client = {*IpAddress::parse(address), 2001};
+        return record;
+    }
+    void write(const ClientRecord& record) {
+        SqliteStore store({.path = folder.store(), .vfs = {}});
+        const auto snapshot = store.load();
+        ASSERT_TRUE(snapshot);
+        ASSERT_EQ(store.commit(snapshot->head + 1, Changes{record}).state, CommitState::committed);
     }
 
     std::map<std::string, std::string> everything() {
@@ -268,6 +296,48 @@ TEST_F(SqliteStoreFile, KeepsAClientWhoseInterfaceIsGone) {
     ASSERT_TRUE(snapshot) << snapshot.error().text;
     EXPECT_TRUE(snapshot->clients[0].client.ip.isLinkLocal());
     EXPECT_NE(snapshot->clients[0].client.ip, snapshot->clients[1].client.ip);
+}
+
+TEST_F(SqliteStoreFile, NamesTheInterfaceBecauseItsNumberMayChange) {
+    makeStore();
+    auto client = clientOn("fe80::1%lo", 2);
+    client.via = *IpAddress::parse("fe80::2%lo");
+    write(client);
+    EXPECT_EQ(textOf("SELECT ip || ' ' || via FROM clients WHERE id = 2"), "fe80::1%lo fe80::2%lo");
+    EXPECT_EQ(load()->clients.at(1), client);
+}
+
+TEST_F(SqliteStoreFile, ReadsTheNumberThatAnInterfaceWasStoredWith) {
+    makeStore();
+    write(clientOn("fe80::1%lo", 2));
+    const auto number = std::to_string(::if_nametoindex("lo"));
+    sql("UPDATE clients SET ip='fe80::1%" + number + "', via='fe80::2%" + number + "' WHERE id = 2");
+    const auto snapshot = load();
+    EXPECT_EQ(snapshot->clients.at(1).client.ip, *IpAddress::parse("fe80::1%lo"));
+    EXPECT_EQ(snapshot->clients.at(1).via, *IpAddress::parse("fe80::2%lo"));
+}
+
+TEST_F(SqliteStoreFile, KeepsTheNumberOfAnInterfaceThatHasNoName) {
+    makeStore();
+    write(clientOn("fe80::1%2147483647", 2));
+    EXPECT_EQ(textOf("SELECT ip FROM clients WHERE id = 2"), "fe80::1%2147483647");
+}
+
+// The number went to another interface, whose client has registered since.
+TEST_F(SqliteStoreFile, DoesNotTakeARowWithANumberForTheClientOfARowWithAName) {
+    makeStore();
+    write(clientOn("fe80::1%lo", 2));
+    write(clientOn("fe80::1%2147483647", 3));
+    sql("UPDATE clients SET ip='fe80::1%" + std::to_string(::if_nametoindex("lo")) + "' WHERE id = 3");
+    const auto clients = load()->clients;
+    EXPECT_EQ(clients.at(1).client.ip, *IpAddress::parse("fe80::1%lo"));
+    EXPECT_NE(clients.at(2).client.ip, clients.at(1).client.ip);
+}
+
+TEST_F(SqliteStoreFile, ForgetsTheAddressThatAClientSpokeToWithItsInterface) {
+    makeStore();
+    sql("UPDATE clients SET via='fe80::2%gone0' WHERE id = 1");
+    EXPECT_EQ(load()->clients.at(0).via, IpAddress());
 }
 
 // Making a store fails at its 1st, 2nd … operation: there is none then, and the next attempt makes one.
