@@ -45,9 +45,9 @@ def arm(server, point, turn):
     server.env = {"CRNPD_CRASH_AT": f"{point}:{turn}"}
 
 
-def wait_until_dead(server, point, patience=REACHED_WITHIN):
-    """A moment at which it was still alive, just before."""
-    alive = now = time.monotonic()
+def wait_until_dead(server, point, patience=REACHED_WITHIN, since=0.0):
+    """A moment at which it was still alive, just before; `since` if it died before anybody looked."""
+    alive = now = since
 
     def ended():
         nonlocal alive, now
@@ -117,7 +117,7 @@ class Story:
             self.interrupted(began)
             provoked = time.monotonic()
             left_over = self.provoke(point, armed)
-            alive = wait_until_dead(armed, point.name)
+            alive = wait_until_dead(armed, point.name, since=provoked)
             self.bring_back(armed)
             # Whoever hands over, or loses the lease, dies when the other one may deliver already.
             self.interrupted(provoked if point.by in (STOP, LEASE) else alive)
