@@ -272,17 +272,17 @@ class TwoServers(Story):
         if self.chance.random() < 0.5 and not point.name.startswith("etcd_lease"):
             active.crnpctl("step-down")
         else:
-            self.cluster.kill(active)
+            self.cluster.kill(active, helper=False)
+            active.revoke_lease()
             wait_for(lambda: is_dead(armed) or role_of(armed) in ("taking over", "active"), "the other server to be elected", pause=0.005)
             active.start()
         self.wait_until_active_or_dead(armed)
         return armed
 
     def bring_back(self, armed):
-        """Mostly the node lives and revokes the lease; else it has to run out."""
+        """Mostly the node lives and revokes the lease; else, or where etcd is too slow for that, it has to run out."""
         if self.chance.random() < 0.9:
-            revoked = armed.revoke_lease()
-            assert revoked.returncode == 0, revoked.stdout + revoked.stderr
+            armed.revoke_lease()
         self.cluster.active()
 
     def stop(self, armed):
