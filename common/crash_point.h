@@ -10,7 +10,7 @@
 // Names      A literal, in one place of the sources only; tests/system/crash_points.py lists all of them, and
 // a test
 //            compares. A name says what has just happened or is about to.
-// Cost       An empty call: about a nanosecond, where an exchange takes 50,000.
+// Cost       An empty call, 3 ns on a busy machine; a message comes by about 20 of them in its 50,000 ns.
 // Threads    Any.
 #pragma once
 

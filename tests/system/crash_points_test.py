@@ -32,6 +32,9 @@ TURNS = int(os.environ.get("CRNPD_TEST_TURNS", 50 if LONG else 1))
 WANTED = os.environ.get("CRNPD_TEST_POINTS", "").split()
 # A client whose port is dead is removed at once; of the others no delivery fails but by a crash.
 SETTINGS = {"program": CRASHING, "log": {"level": "warn"}, "client_retry_count": 1, "client_retry_interval": "1s"}
+# A delivery that has just begun, on a machine that is busy with starting servers, hears so late what a client asks for now;
+# until then it sends by what the client asked for before, so a document within that time belongs to either.
+delivery_checker.ACCEPTING = 0.25
 # The load comes by each point within a second.
 REACHED_WITHIN = 30
 
@@ -45,9 +48,9 @@ def arm(server, point, turn):
     server.env = {"CRNPD_CRASH_AT": f"{point}:{turn}"}
 
 
-def wait_until_dead(server, point, patience=REACHED_WITHIN):
-    """A moment at which it was still alive, just before."""
-    alive = now = time.monotonic()
+def wait_until_dead(server, point, patience=REACHED_WITHIN, since=0.0):
+    """A moment at which it was still alive, just before; `since` if it died before anybody looked."""
+    alive = now = since
 
     def ended():
         nonlocal alive, now
@@ -117,7 +120,7 @@ class Story:
             self.interrupted(began)
             provoked = time.monotonic()
             left_over = self.provoke(point, armed)
-            alive = wait_until_dead(armed, point.name)
+            alive = wait_until_dead(armed, point.name, since=provoked)
             self.bring_back(armed)
             # Whoever hands over, or loses the lease, dies when the other one may deliver already.
             self.interrupted(provoked if point.by in (STOP, LEASE) else alive)
@@ -272,17 +275,17 @@ class TwoServers(Story):
         if self.chance.random() < 0.5 and not point.name.startswith("etcd_lease"):
             active.crnpctl("step-down")
         else:
-            self.cluster.kill(active)
+            self.cluster.kill(active, helper=False)
+            active.revoke_lease()
             wait_for(lambda: is_dead(armed) or role_of(armed) in ("taking over", "active"), "the other server to be elected", pause=0.005)
             active.start()
         self.wait_until_active_or_dead(armed)
         return armed
 
     def bring_back(self, armed):
-        """Mostly the node lives and revokes the lease; else it has to run out."""
+        """Mostly the node lives and revokes the lease; else, or where etcd is too slow for that, it has to run out."""
         if self.chance.random() < 0.9:
-            revoked = armed.revoke_lease()
-            assert revoked.returncode == 0, revoked.stdout + revoked.stderr
+            armed.revoke_lease()
         self.cluster.active()
 
     def stop(self, armed):
