@@ -86,7 +86,8 @@ Serving::Serving(const Clock& clock, const xml::Runtime& xml, store::Registratio
     delivery_.start(rows);
     try {
         committer_.start(*rows);
-        rows.reset();
+        // Not here, where a start would wait for it.
+        delivery_.ping([last = std::move(rows)]() mutable { last.reset(); });
         for (unsigned i = 0; i < workersFor(settings); ++i) {
             workers_.push_back(std::make_unique<intake::Worker>(shared_, workerSettingsOf(settings), access));
         }

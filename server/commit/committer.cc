@@ -16,9 +16,9 @@ Committer::~Committer() {
     stop();
 }
 
-void Committer::start(Snapshot snapshot) {
+void Committer::start(const Snapshot& snapshot) {
     assert(!thread_.joinable());
-    group_.load(std::move(snapshot));
+    group_.load(snapshot);
     {
         const std::scoped_lock lock(mutex_);
         open_ = true;

@@ -43,7 +43,7 @@ public:
     Committer& operator=(const Committer&) = delete;
 
     // Takes over with what the store holds.
-    void start(Snapshot snapshot);
+    void start(const Snapshot& snapshot);
 
     // Decides, commits and answers what was submitted, then ends. What comes later is answered RETRY.
     void stop();

@@ -48,9 +48,9 @@ GroupCommit::GroupCommit(store::RegistrationStore& store, const Clock& clock, co
                          Options options)
     : store_(store), clock_(clock), options_(std::move(options)), registry_(within(rules, store)) {}
 
-void GroupCommit::load(Snapshot snapshot) {
+void GroupCommit::load(const Snapshot& snapshot) {
     head_ = snapshot.head;
-    registry_.load(std::move(snapshot));
+    registry_.load(snapshot);
     lost_ = false;
 }
 
@@ -237,9 +237,10 @@ bool GroupCommit::recover(std::size_t waiting) {
 Result<void> GroupCommit::reload() try {
     auto snapshot = store_.load();
     if (!snapshot) return snapshot.error();
+    const auto rows = std::make_shared<const Snapshot>(std::move(*snapshot));
     std::vector<Committed> told;
-    if (options_.audience) told.emplace_back(AllReloaded{std::make_shared<const Snapshot>(*snapshot)});
-    load(std::move(*snapshot));
+    told.emplace_back(AllReloaded{rows});
+    load(*rows);
     tell(std::move(told));
     return {};
 } catch (const std::bad_alloc&) {

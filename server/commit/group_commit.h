@@ -62,7 +62,7 @@ public:
     GroupCommit& operator=(const GroupCommit&) = delete;
 
     // Goes on with what the store holds.
-    void load(Snapshot snapshot);
+    void load(const Snapshot& snapshot);
     void setRules(const registry::Rules& rules);
 
     void process(std::span<Act> acts);

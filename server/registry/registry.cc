@@ -8,7 +8,7 @@
 
 namespace crnpd::registry {
 
-void Registry::load(Snapshot snapshot) {
+void Registry::load(const Snapshot& snapshot) {
     entries_.clear();
     removals_.clear();
     clients_ = snapshot.clients.size();
@@ -18,18 +18,17 @@ void Registry::load(Snapshot snapshot) {
         last_ = std::max(last_, event.sequence);
     entries_.reserve(snapshot.clients.size() + snapshot.removals.size());
 
-    for (auto& record : snapshot.clients) {
+    for (const auto& record : snapshot.clients) {
         lastId_ = std::max(lastId_, record.id);
         last_ = std::max({last_, record.joined, record.added});
-        entries_.insert_or_assign(record.client, entryOf(std::move(record)));
+        entries_.insert_or_assign(record.client, entryOf(record));
     }
-    std::sort(snapshot.removals.begin(), snapshot.removals.end(),
-              [](const auto& a, const auto& b) { return a.removedAt < b.removedAt; });
     for (const auto& record : snapshot.removals) {
         lastId_ = std::max(lastId_, record.id);
         entries_.insert_or_assign(record.client, Entry::removal(record.id, record.removedAt));
         removals_.push_back({record.removedAt, record.client});
     }
+    std::sort(removals_.begin(), removals_.end(), [](const auto& a, const auto& b) { return a.at < b.at; });
 }
 
 void Registry::number(Committed& news) {
@@ -52,11 +51,10 @@ ClientRecord Registry::recordOf(const CallbackAddress& address, const Entry& ent
             via(entry), entry.joined, entry.added};
 }
 
-// Its text goes at once, so that those of a million clients are not there twice.
-Entry Registry::entryOf(ClientRecord&& record) {
+Entry Registry::entryOf(const ClientRecord& record) {
     Entry entry;
     entry.id = record.id;
-    entry.registrations = Text(std::exchange(record.registrations, {}));
+    entry.registrations = Text(record.registrations);
     entry.joined = record.joined;
     entry.added = record.added;
     entry.via = vias_.indexOf(record.via);

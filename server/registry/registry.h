@@ -93,7 +93,7 @@ public:
     void setRules(const Rules& rules) { rules_ = rules; }
 
     // Replaces the whole state by what a store holds.
-    void load(Snapshot snapshot);
+    void load(const Snapshot& snapshot);
 
     [[nodiscard]] std::size_t clients() const noexcept { return clients_; }
     [[nodiscard]] std::size_t removals() const noexcept { return entries_.size() - clients_; }
@@ -129,7 +129,7 @@ private:
 
     [[nodiscard]] const Entry* find(const CallbackAddress& address) const;
     [[nodiscard]] ClientRecord recordOf(const CallbackAddress& address, const Entry& entry) const;
-    [[nodiscard]] Entry entryOf(ClientRecord&& record);
+    [[nodiscard]] Entry entryOf(const ClientRecord& record);
     // Takes the place of what is known of that address; nothing: forgets it.
     void apply(const CallbackAddress& address, std::optional<Entry>&& entry);
     [[nodiscard]] bool isTrue(const Removal& removal) const;

@@ -211,7 +211,7 @@ bool Node::open(store::Term term) {
     };
     around_.publications().loaded(*snapshot, acknowledged);
     life.group = std::make_unique<commit::GroupCommit>(store, setting_.clock, setting_.rules, limits);
-    life.group->load(std::move(*snapshot));
+    life.group->load(*snapshot);
     return true;
 }
 

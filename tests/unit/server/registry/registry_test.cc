@@ -305,7 +305,7 @@ TEST_F(RegistryTest, ALoadedSnapshotIsTheWholeState) {
     Snapshot snapshot;
     snapshot.clients = {{7, client(1), encodeRegistrations(Events{event("A")})}};
     snapshot.removals = {{8, client(2), noon}};
-    registry.load(std::move(snapshot));
+    registry.load(snapshot);
     EXPECT_EQ(registry.clientAddresses(), std::vector{client(1)});
     EXPECT_EQ(send(RegistrationType::removeClient, {}, 2).reply.code, StatusCode::ok);
     add({}, 3);
