@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <future>
+#include <optional>
 #include <utility>
 
 #include "common/crash_point.h"
@@ -19,6 +20,14 @@ constexpr std::size_t mostBegunInARound = 256;
 constexpr std::size_t mostDocuments = 1024;
 constexpr std::chrono::milliseconds pauseWithoutDescriptors{100};
 constexpr std::chrono::seconds longestWait{1};
+
+// Whose queue is void: whoever left, and whoever joined anew, perhaps for less than it had asked for before.
+std::optional<RecordId> departed(const Committed& news) {
+    if (const auto* left = std::get_if<ClientLeft>(&news)) return left->id;
+    const auto* changed = std::get_if<ClientChanged>(&news);
+    if (changed != nullptr && changed->how == ClientChanged::How::joined) return changed->record.id;
+    return std::nullopt;
+}
 
 }  // namespace
 
@@ -94,12 +103,12 @@ void Delivery::start(std::shared_ptr<const Snapshot> rows) {
 
 void Delivery::hear(std::vector<Committed> news) {
     const auto bars = [](const Committed& one) {
-        return std::holds_alternative<ClientLeft>(one) || std::holds_alternative<AllReloaded>(one);
+        return departed(one) || std::holds_alternative<AllReloaded>(one);
     };
     if (std::any_of(news.begin(), news.end(), bars)) {
         const std::scoped_lock lock(mutex_);
         for (const Committed& one : news) {
-            if (const auto* left = std::get_if<ClientLeft>(&one)) ++departures_[left->id];
+            if (const auto client = departed(one)) ++departures_[*client];
             if (std::holds_alternative<AllReloaded>(one)) ++reloads_;
         }
     }
@@ -175,9 +184,9 @@ void Delivery::onProcessed(const Committed& news) {
     if (std::holds_alternative<AllReloaded>(news)) {
         const std::scoped_lock lock(mutex_);
         --reloads_;
-    } else if (const auto* left = std::get_if<ClientLeft>(&news)) {
+    } else if (const auto client = departed(news)) {
         const std::scoped_lock lock(mutex_);
-        const auto found = departures_.find(left->id);
+        const auto found = departures_.find(*client);
         if (--found->second == 0) departures_.erase(found);
     }
 }

@@ -32,9 +32,6 @@ TURNS = int(os.environ.get("CRNPD_TEST_TURNS", 50 if LONG else 1))
 WANTED = os.environ.get("CRNPD_TEST_POINTS", "").split()
 # A client whose port is dead is removed at once; of the others no delivery fails but by a crash.
 SETTINGS = {"program": CRASHING, "log": {"level": "warn"}, "client_retry_count": 1, "client_retry_interval": "1s"}
-# A delivery that has just begun, on a machine that is busy with starting servers, hears so late what a client asks for now;
-# until then it sends by what the client asked for before, so a document within that time belongs to either.
-delivery_checker.ACCEPTING = 0.25
 # The load comes by each point within a second.
 REACHED_WITHIN = 30
 

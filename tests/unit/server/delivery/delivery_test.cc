@@ -54,6 +54,16 @@ protected:
         done.get_future().get();
     }
 
+    // `say` is said while the delivery is busy, so that it comes to all of it in one go.
+    template <typename Say>
+    void whileItIsBusy(const Say& say) {
+        std::promise<void> goOn;
+        delivery_->ping([busy = goOn.get_future().share()] { busy.wait(); });
+        say();
+        goOn.set_value();
+        wait();
+    }
+
     SystemClock clock_;
     WillingLedger ledger_;
     Sequence last_ = 0;
@@ -106,6 +116,27 @@ TEST_F(DeliveryTest, NothingIsBegunToWhoeverLeft) {
     wait();
     EXPECT_FALSE(client_.accept(0));
     EXPECT_FALSE(delivery_->clientProgress(client_.address()));
+}
+
+TEST_F(DeliveryTest, NothingIsBegunOnceItWasSaidThatAClientLeft) {
+    delivery_->start(std::make_shared<const Snapshot>());
+    join(1, client_, "a");
+    whileItIsBusy([&] {
+        publish("a");
+        hear(ClientLeft{1, client_.address()});
+    });
+    EXPECT_FALSE(client_.accept(0));
+}
+
+TEST_F(DeliveryTest, NothingIsBegunThatWasAskedForBeforeAClientJoinedAnew) {
+    delivery_->start(std::make_shared<const Snapshot>());
+    join(1, client_, "a");
+    whileItIsBusy([&] {
+        publish("a");
+        join(1, client_, "b");
+    });
+    publish("b");
+    EXPECT_EQ(client_.receive(), document("b"));
 }
 
 TEST_F(DeliveryTest, JoiningAnewWhileAnAttemptIsUnderWayBeginsAnew) {
