@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Publishing on the active server: the committer numbers the event and stores it, whoever publishes waits;
-// and what standbys have posted is published in their place.
+//            and what standbys have posted is published in their place.
 //
 // Threads    publish() on any, several at a time. PostedEvents is made and destroyed by the failover thread.
 #pragma once

@@ -5,9 +5,8 @@
 // reverse.
 //
 // Threads    run() is the main thread's: its loop has the signals, the timers and the changes of this
-// machine's
-//            addresses. Failover calls the Duties on its own thread, the control socket the Operations on
-//            threads of theirs.
+//            machine's addresses. Failover calls the Duties on its own thread, the control socket the
+//            Operations on threads of theirs.
 // Errors     The constructor throws for what is missing at the start; run() returns the exit code.
 #pragma once
 

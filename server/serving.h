@@ -6,10 +6,9 @@
 //
 // Threads    Made and destroyed by the failover thread; everything else may be called from any thread in
 //            between (the members are thread-safe, the sockets have a lock).
-// Stopping   stop() takes nothing new, sends no more events, answers what was received, waits for it and lets
-// go
-//            of the store; abandon() before it lets the answer be RETRY, or none, because another server
-//            leads. Whoever still holds the object after that gets refusals from the committer.
+// Stopping   stop() takes nothing new, sends no more events, answers what was received, waits for it and
+//            lets go of the store; abandon() before it lets the answer be RETRY, or none, because another
+//            server leads. Whoever still holds the object after that gets refusals from the committer.
 #pragma once
 
 #include <memory>

@@ -5,7 +5,7 @@
 //
 // Threads    Free functions without state.
 // Errors     damaged: the line cannot be one of ours. foreign: of a newer format. The texts do not name the
-// line.
+//            line.
 #pragma once
 
 #include <cstddef>

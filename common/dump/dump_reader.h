@@ -7,10 +7,9 @@
 //     for (…) if (const auto taken = reader.take(line); !taken) return taken.error();
 //     if (const auto whole = reader.finish(); !whole) return whole.error();
 //
-// Errors     foreign: a newer format. damaged: anything else that is wrong, such as an address or an id that
-// is
-//            there twice, a row too few, a changed byte. The text and Error::line name the line. After an
-//            error nothing more may be asked.
+// Errors     foreign: a newer format. damaged: anything else that is wrong, such as an address or an id
+//            that is there twice, a row too few, a changed byte. The text and Error::line name the line.
+//            After an error nothing more may be asked.
 #pragma once
 
 #include <functional>

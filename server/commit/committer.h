@@ -9,10 +9,9 @@
 // Grouping   While one batch is being committed the next gathers; there is no timer. A lone client pays
 //            one commit, a thousand clients share one.
 // Threads    submit(), publish(), remove(), keep(), ask(), fill() and abandon() may be called from any
-// thread.
-//            Callbacks (acts.h) and questions run on the committer's own thread, must not block and must not
-//            throw; so do Superseded and the Audience. Where it is not started any more, callbacks run inside
-//            the call.
+//            thread. Callbacks (acts.h) and questions run on the committer's own thread, must not block and
+//            must not throw; so do Superseded and the Audience. Where it is not started any more, callbacks
+//            run inside the call.
 #pragma once
 
 #include <atomic>

@@ -5,8 +5,7 @@
 // answered by one SC_REPLY (docs/protocol.md, "The control socket").
 //
 // Promise    OK: the event is published, and durable. Any other reply: it is not, now or later. No reply
-// where
-//            nobody knows.
+//            where nobody knows.
 // Threads    Any, with a reader each; blocks as long as the peer may be silent and a commit takes.
 #pragma once
 

@@ -7,8 +7,7 @@
 // Success    Every byte was written and acknowledged, our side is shut, and the peer has closed its side
 //            without a reset. What it sends meanwhile is thrown away.
 // Errors     A text that says `refused`, `reset` or `timed out` where it is that, else the system's words.
-// What
-//            is no fault of the client (no descriptors, no local ports) is not reported but returned.
+//            What is no fault of the client (no descriptors, no local ports) is not reported but returned.
 // Cost       A connection is registered with the loop only if it is not done by the time of settle(): on
 //            this machine connect and write happen at once.
 // Threads    Its loop's. What ends is reported by settle() and from the loop, never inside begin() or drop().

@@ -3,9 +3,8 @@
 
 // Events to clients: one thread with the Dispatcher, which decides, and the Courier, which sends.
 //
-// Promise    See Dispatcher and Courier. When hear() has returned for a client that left, no connection to it
-// is
-//            begun any more (P6); one that is under way is closed as soon as the thread comes to it.
+// Promise    See Dispatcher and Courier. When hear() has returned for a client that left, no connection to
+//            it is begun any more (P6); one that is under way is closed as soon as the thread comes to it.
 // Threads    Every method may be called from any thread but the delivery's own; start() and stop() once each,
 //            by one owner. The ledger's `done` may come on any thread, also after this object is gone.
 // Errors     The constructor throws std::runtime_error when the system has no descriptors left.

@@ -4,8 +4,7 @@
 // Who is sent what, and when: hears what was committed, hands out errands, and is told how they ended.
 //
 // Promise    Each client gets what EventLog says, in order, one errand at a time; none while its gate is
-// shut,
-//            while it waits for its next attempt, or after it left.
+//            shut, while it waits for its next attempt, or after it left.
 // Lanes      `quick` for clients whose last attempt went well; `doubtful`, with fewer places, for those whose
 //            last one failed. An attempt that takes longer than `stallAfter` gives its quick place back and
 //            goes on beside both; when too many do at once, further ones are recalled and start again in

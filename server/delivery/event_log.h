@@ -8,8 +8,7 @@
 //            their order, at least once, also across failovers; or, after a collapse, the current ones of
 //            them. Before that it gets the state that it is owed.
 // Sequence   Events and the messages that owe a client the current state (ADD_CLIENT, ADD_EVENTS) are
-// numbered
-//            together by the committer. So one number says how far a client is in both.
+//            numbered together by the committer. So one number says how far a client is in both.
 // Positions  A client has everything up to its position. One that wants nothing that is in the log has the
 //            head's and takes no memory here; another has its own, and looks for its next event in the log
 //            by what it wants now. What it is owed of the state goes before that and is all older, so a

@@ -3,9 +3,8 @@
 
 // What those who deliver have committed. The committer stands behind it.
 //
-// Threads    Called on the delivery's thread; must not block. `done` may be called on any thread, once, also
-// inside
-//            the call.
+// Threads    Called on the delivery's thread; must not block. `done` may be called on any thread, once,
+//            also inside the call.
 #pragma once
 
 #include <functional>

@@ -3,9 +3,8 @@
 
 // Clients in the order of a number each of them has. Inside this folder only.
 //
-// Cost       add() and remove() that of finding the number among the different ones, whoever is there; a walk
-// from
-//            the lowest only what it visits.
+// Cost       add() and remove() that of finding the number among the different ones, whoever is there; a
+//            walk from the lowest only what it visits.
 // Threads    One thread at a time.
 #pragma once
 

@@ -3,10 +3,9 @@
 
 // When to try again to reach a client, and when to give it up (section 7 of docs/protocol.md, "Retries").
 //
-// Promise    The i-th attempt comes no earlier than interval^(i/(count-1)) seconds after the first, the first
-// at
-//            once. When `count` attempts in a row failed the client is to be removed. Any message of the
-//            client starts all anew, at once; so does a success.
+// Promise    The i-th attempt comes no earlier than interval^(i/(count-1)) seconds after the first, the
+//            first at once. When `count` attempts in a row failed the client is to be removed. Any message
+//            of the client starts all anew, at once; so does a success.
 // Lifetime   One for a client while it has events to get; an idle one needs none. It is not stored: who takes
 //            over from another server tries anew from the first attempt.
 // Threads    One at a time. Time is an input: Clock::steady().

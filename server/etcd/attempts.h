@@ -5,8 +5,7 @@
 //
 // Threads    One; abandon() from any.
 // Errors     busy: nobody has answered within the limit, or it was abandoned. Copies may have been carried
-// out
-//            or may yet be. Anything else as key_value.h.
+//            out or may yet be. Anything else as key_value.h.
 #pragma once
 
 #include <atomic>

@@ -4,8 +4,7 @@
 // Where members of etcd are, and what proves who is who.
 //
 // Errors     invalidArgument: the text cannot be an endpoint. io, invalidArgument (readTls): a file that
-// cannot
-//            be read or holds no PEM.
+//            cannot be read or holds no PEM.
 #pragma once
 
 #include <string>

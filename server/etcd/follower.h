@@ -7,7 +7,7 @@
 // Promise    What is given away is complete: its sum is the head's. Whenever changes were missed or the sum
 //            differs, everything is read anew; now and then it is read and compared in full as well.
 // Threads    One of its own between start() and stop(). start() and stop() from one thread, the rest from
-// any.
+//            any.
 #pragma once
 
 #include <chrono>

@@ -4,10 +4,9 @@
 // etcd by gRPC: transactions, leases, watches.
 //
 // Promise    As key_value.h and leases.h. Each call is one attempt at one member and takes attemptTime at
-// most;
-//            after an attempt that was not answered the next one goes to the next member. That the database
-//            is full etcd also says of transactions that it has carried out, so this is looked into: noSpace
-//            means that it was not.
+//            most; after an attempt that was not answered the next one goes to the next member. That the
+//            database is full etcd also says of transactions that it has carried out, so this is looked
+//            into: noSpace means that it was not.
 // Threads    Any, at the same time.
 // Errors     Their texts name the member and what to do.
 #pragma once

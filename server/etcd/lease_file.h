@@ -5,8 +5,8 @@
 // crashed, revoking the lease lets another server lead at once instead of after the lease's time.
 //
 // Format     "lease 694d7f…\npid 4711\nstarted 123456\n": the lease in hex as etcdctl prints it, and the
-// process
-//            with its start time as /proc tells it, so that a number that was given again does no harm.
+//            process with its start time as /proc tells it, so that a number that was given again does no
+//            harm.
 // Threads    Any.
 // Errors     io: the file, named in the text. damaged: it is no such note.
 #pragma once

@@ -4,10 +4,9 @@
 // Begins a term on what etcd holds: makes the head ours, then reads all rows exactly as of that moment.
 //
 // Promise    What is returned is everything that was ever committed, and nothing is committed behind it but
-// by
-//            us: the head was put in a transaction that only our term could carry out, so whatever earlier
-//            transactions are still under way find another head and are refused. What was read before, which
-//            etcd may answer from the past, is confirmed by that transaction or read again.
+//            by us: the head was put in a transaction that only our term could carry out, so whatever
+//            earlier transactions are still under way find another head and are refused. What was read
+//            before, which etcd may answer from the past, is confirmed by that transaction or read again.
 // Threads    One; abandon() of Attempts from any.
 // Errors     superseded: another server leads. busy: no answer, or no room, at the moment. foreign, damaged:
 //            nothing was changed. io, invalidArgument as key_value.h.

@@ -3,12 +3,12 @@
 
 // How many rows to ask etcd for, page after page.
 //
-// Promise    Every row below the prefix once, by key, as of one revision. For each page etcd 3.4 looks at all
-// keys
-//            that are left, however few rows are wanted, so a few large pages cost it least: 100,000 rows
-//            take it twice as long in pages of 1,000 as in pages of 10,000. But a page has to come within one
-//            attempt's time, and rows may be large: the first page is small, those that follow are made about
-//            as large in bytes as pays, and no larger than what was answered when a larger one was not.
+// Promise    Every row below the prefix once, by key, as of one revision. For each page etcd 3.4 looks at
+//            all keys that are left, however few rows are wanted, so a few large pages cost it least:
+//            100,000 rows take it twice as long in pages of 1,000 as in pages of 10,000. But a page has to
+//            come within one attempt's time, and rows may be large: the first page is small, those that
+//            follow are made about as large in bytes as pays, and no larger than what was answered when a
+//            larger one was not.
 // Threads    One at a time.
 // Errors     Those of reading. A page that could not be read may be asked for again.
 #pragma once

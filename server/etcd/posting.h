@@ -6,9 +6,9 @@
 //
 // Promise    A number that is returned is that of the commit which has the event.
 // Threads    Any, several at a time; post() blocks for `limit` and `grace` at most, and the attempts under
-// way. Errors     busy: nothing was published, nor will be. noSpace, io: as busy, by etcd's own word.
-// superseded:
-//            nobody knows. post() may throw what the standard library throws when memory runs out.
+//            way. Errors     busy: nothing was published, nor will be. noSpace, io: as busy, by etcd's own
+//            word. superseded: nobody knows. post() may throw what the standard library throws when memory
+//            runs out.
 #pragma once
 
 #include <chrono>

@@ -5,8 +5,7 @@
 // again; and what a change of records means in keys and values.
 //
 // Promise    A row stays under the key under which it was put, whatever becomes of the interface in it: one
-// that
-//            is renamed or removed meanwhile would lead to another key, and no two rows share one.
+//            that is renamed or removed meanwhile would lead to another key, and no two rows share one.
 // Threads    One.
 // Errors     stage() and add() may run out of memory and then have changed nothing that shows; adopt() and
 //            drop() cannot fail.

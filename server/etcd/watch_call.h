@@ -4,8 +4,8 @@
 // One watch on one member, from its beginning to its end.
 //
 // Promise    As Watches::follow(). A member that says nothing for three times attemptTime, although it is
-// asked
-//            to, counts as gone; so does one that has lost its leader, because it would not learn of changes.
+//            asked to, counts as gone; so does one that has lost its leader, because it would not learn of
+//            changes.
 // Threads    run() blocks its caller, who is also called back; once for each object.
 #pragma once
 

@@ -5,7 +5,7 @@
 // same time.
 //
 // Promise    setTarget() does not wait for a line that is being written; the next line goes to the new
-// target. Threads    admits() any; log() the logging thread; everything else the main thread.
+//            target. Threads    admits() any; log() the logging thread; everything else the main thread.
 #pragma once
 
 #include <atomic>

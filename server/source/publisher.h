@@ -5,8 +5,7 @@
 // membership of Corosync, Pacemaker's resources and groups later.
 //
 // Promise    A number that is returned is the event's place in the one order of all, and the event is as
-// durable
-//            as an OK: it reaches every client that asked for it before.
+//            durable as an OK: it reaches every client that asked for it before.
 // Threads    Any, several at a time; publish() blocks as long as a commit takes.
 // Errors     Nothing was published, now or later: noSpace, busy (repeat), io (the administrator is needed).
 //            superseded: nobody knows; who repeats may publish it twice.

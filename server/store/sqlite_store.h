@@ -7,8 +7,7 @@
 //            COMMIT returns after the WAL was synced (synchronous=FULL). load() and outcomeOf() answer only
 //            what no later power failure can take back, also after a failed fsync.
 // Threads    As in registration_store.h. Other processes may read and back up the file meanwhile. That only
-// one
-//            server writes it is the business of FileLock: campaign first, then load().
+//            one server writes it is the business of FileLock: campaign first, then load().
 // Errors     commit() is notCommitted with noSpace when the disk is full and with busy when another program
 //            holds the file's write lock; foreign when another program wrote to it, then no commit is
 //            taken until load().

@@ -9,8 +9,8 @@
 // Measured   From before connect() to the end of file. Exchanges that end within the measured time count;
 //            the warm-up before it and what is still open afterwards do not.
 // Threads    One; it shares the machine with the server it measures, so it makes six system calls an
-// exchange. Errors     Are counted, and the first one is told in words. After `errorLimit` of them the run
-// ends early.
+//            exchange. Errors     Are counted, and the first one is told in words. After `errorLimit` of
+//            them the run ends early.
 #pragma once
 
 #include <chrono>

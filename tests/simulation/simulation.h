@@ -11,10 +11,9 @@
 // its memory is nobody else's.
 //
 // Checked    What clients are told, by History (P1 to P3). That no commit carries an older term than one
-// before
-//            (P4), that batches are counted one by one. That nobody is told SYSTEM_ERROR, that what is in
-//            etcd is never refused as damaged, and that once all is well again every client is answered.
-//            What publishers of events are told, by Publications.
+//            before (P4), that batches are counted one by one. That nobody is told SYSTEM_ERROR, that what
+//            is in etcd is never refused as damaged, and that once all is well again every client is
+//            answered. What publishers of events are told, by Publications.
 #pragma once
 
 #include <cstdint>

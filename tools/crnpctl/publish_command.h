@@ -3,9 +3,8 @@
 
 // Carries out `crnpctl publish`; see commands.h.
 //
-// Promise    ExitStatus::ok: the event is published, and durable. ExitStatus::unknown: nobody knows. Anything
-// else:
-//            it is not published, now or later.
+// Promise    ExitStatus::ok: the event is published, and durable. ExitStatus::unknown: nobody knows.
+//            Anything else: it is not published, now or later.
 #pragma once
 
 #include "tools/crnpctl/commands.h"
