@@ -60,7 +60,8 @@ struct AllReloaded {
 using Committed = std::variant<EventPublished, ClientChanged, ClientLeft, AllReloaded>;
 
 // Called on the committer's thread, before anybody is answered: when it has returned no event connection is
-// begun any more to a client that left (P6), or for what a client asked for before it joined anew. Must not block for long and must not throw.
+// begun any more to a client that left (P6), or for what a client asked for before it joined anew. Must not
+// block for long and must not throw.
 using Audience = std::function<void(std::vector<Committed>)>;
 
 }  // namespace crnpd
