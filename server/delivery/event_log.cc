@@ -18,7 +18,7 @@ std::size_t bytesOf(const Event& event) {
     for (const NvPair& pair : event.pairs) {
         bytes += sizeof pair + pair.name.size();
         for (const std::string& value : pair.values)
-            bytes += sizeof value + value.size();
+            bytes += sizeof(std::string) + value.size();
     }
     return bytes;
 }

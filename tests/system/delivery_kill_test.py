@@ -35,6 +35,8 @@ class Load:
     # A publisher's burst, so that clients have something waiting when the server is killed, and the pause after it, in which
     # those get along that fail, which costs a second each time.
     BURST, PAUSE = 8, 1
+    # Nor more than they can take: else a long run ends with more waiting for them than they get while the test waits.
+    MOST_BEHIND = 100
 
     def __init__(self, ledger, servers, addresses, seed):
         self.ledger, self.servers, self.addresses, self.seed = ledger, servers, addresses, seed
@@ -63,6 +65,8 @@ class Load:
     def publish(self, number):
         chance, servers = random.Random(f"{self.seed}-{number}"), list(self.servers)
         while not self.over.wait(self.PAUSE):
+            if any(len(self.ledger.missing(one, [wish(self.CLASS)])) > self.MOST_BEHIND for one in self.steady):
+                continue
             for _ in range(self.BURST):
                 chance.shuffle(servers)
                 if self.ledger.publish(servers, self.CLASS, chance.choice(TYPES)):
