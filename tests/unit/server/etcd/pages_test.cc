@@ -42,20 +42,20 @@ protected:
     }
     // The keys that come, page after page.
     std::vector<std::string> keysOf(Pages from) {
-        std::vector<std::string> keys;
+        std::vector<std::string> found;
         while (from.hasMore()) {
             const auto page = from.next();
             if (!page) break;
             for (const auto& row : page->rows)
-                keys.push_back(row.key);
+                found.push_back(row.key);
         }
-        return keys;
+        return found;
     }
-    void expectAll(const std::vector<std::string>& keys) {
+    void expectAll(const std::vector<std::string>& found) {
         std::vector<std::string> all;
         for (const auto& [key, value] : table)
             all.push_back(key);
-        EXPECT_EQ(keys, all);
+        EXPECT_EQ(found, all);
     }
 
     std::map<std::string, std::string> table;
