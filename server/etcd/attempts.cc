@@ -28,9 +28,9 @@ Result<TransactionAnswer> Attempts::transact(const Transaction& transaction,
 Result<Page> Attempts::read(const std::string& prefix, const std::string& after, Revision at,
                             std::size_t rows, std::chrono::milliseconds limit) {
     std::optional<Result<Page>> page;
+    unsigned attempt = 0;
     repeat(limit, [&] {
-        page.emplace(etcd_.read(prefix, after, at, rows));
-        rows = fewer(rows);
+        page.emplace(etcd_.read(prefix, after, at, rowsInAttempt(rows, ++attempt)));
         return *page || page->error().code != ErrorCode::busy;
     });
     return std::move(*page);

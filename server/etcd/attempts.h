@@ -27,7 +27,7 @@ public:
 
     [[nodiscard]] Result<TransactionAnswer> transact(const Transaction& transaction,
                                                      std::chrono::milliseconds limit);
-    // At most `rows`, and fewer in each further attempt.
+    // At most `rows`, and fewer from the third attempt on (pages.h).
     [[nodiscard]] Result<Page> read(const std::string& prefix, const std::string& after, Revision at,
                                     std::size_t rows, std::chrono::milliseconds limit);
 

@@ -108,9 +108,9 @@ void Follower::tellProgress() {
 // With a second and a third member, should the first one not answer; it may be the page that is too large.
 Result<Page> Follower::readPage(const std::string& after, Revision at, std::size_t rows,
                                 const std::stop_token& stop) {
-    constexpr int attempts = 3;
-    for (int attempt = 1;; ++attempt, rows = fewer(rows)) {
-        auto page = etcd_.read(options_.keys.prefix() + '/', after, at, rows);
+    constexpr unsigned attempts = 3;
+    for (unsigned attempt = 1;; ++attempt) {
+        auto page = etcd_.read(options_.keys.prefix() + '/', after, at, rowsInAttempt(rows, attempt));
         if (stop.stop_requested()) return Error{ErrorCode::cancelled, "told to stop"};
         if (page || page.error().code != ErrorCode::busy || attempt == attempts) return page;
     }

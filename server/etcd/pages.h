@@ -7,8 +7,9 @@
 //            all keys that are left, however few rows are wanted, so a few large pages cost it least:
 //            100,000 rows take it twice as long in pages of 1,000 as in pages of 10,000. But a page has to
 //            come within one attempt's time, and rows may be large: the first page is small, those that
-//            follow are made about as large in bytes as pays, and no larger than what was answered when a
-//            larger one was not.
+//            follow are made about as large in bytes as pays, and for a while no larger than what was
+//            answered when a larger one was not. Only for a while, because it may have been a member that
+//            died.
 // Threads    One at a time.
 // Errors     Those of reading. A page that could not be read may be asked for again.
 #pragma once
@@ -21,9 +22,12 @@
 
 namespace crnpd::etcd {
 
-// To ask for next when nobody has answered: there may have been too many for the time.
-[[nodiscard]] constexpr std::size_t fewer(std::size_t rows) noexcept {
-    return rows > 1 ? rows / 2 : rows;
+// How many of `rows` to ask for in this attempt, the first being 1. The second asks for as many: the first
+// may have gone to a member that died. After that they may be too many for the time.
+[[nodiscard]] constexpr std::size_t rowsInAttempt(std::size_t rows, unsigned attempt) noexcept {
+    for (; attempt > 2 && rows > 1; --attempt)
+        rows /= 2;
+    return rows;
 }
 
 class Pages {
@@ -52,6 +56,8 @@ private:
     Read read_;
     Revision at_;
     Size size_;
+    std::size_t limit_;     // at present
+    std::size_t full_ = 0;  // pages that came as asked for since the limit was set
     std::size_t rows_;
     std::string after_;
     bool hasMore_ = true;

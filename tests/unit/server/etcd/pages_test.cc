@@ -10,12 +10,33 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "server/etcd/attempts.h"
+#include "tests/support/manual_clock.h"
+
 namespace crnpd::etcd {
 namespace {
 
+using testing::Contains;
 using testing::Each;
 using testing::ElementsAre;
+using testing::Ge;
 using testing::Le;
+
+// Answers the fourth attempt.
+class SilentAtFirst final : public KeyValue {
+public:
+    Result<TransactionAnswer> transact(const Transaction& /*transaction*/) noexcept override {
+        return TransactionAnswer{};
+    }
+    Result<Page> read(const std::string& /*prefix*/, const std::string& /*after*/, Revision at,
+                      std::size_t limit) noexcept override {
+        asked.push_back(limit);
+        if (asked.size() < 4) return Error{ErrorCode::busy, "no answer"};
+        return Page{at, {}, false};
+    }
+
+    std::vector<std::size_t> asked;
+};
 
 // A table of rows that answers no more than `answered` of them at once.
 class PagesTest : public testing::Test {
@@ -50,6 +71,13 @@ protected:
                 found.push_back(row.key);
         }
         return found;
+    }
+    // Whatever was asked for before.
+    void expectRest(Pages from) {
+        const auto rest = keysOf(std::move(from));
+        ASSERT_FALSE(rest.empty());
+        EXPECT_EQ(rest.back(), table.rbegin()->first);
+        EXPECT_TRUE(std::ranges::is_sorted(rest));
     }
     void expectAll(const std::vector<std::string>& found) {
         std::vector<std::string> all;
@@ -103,6 +131,33 @@ TEST_F(PagesTest, AsksForNoMoreThanWasAnsweredBefore) {
     answered = 15;
     expectAll(keysOf(pages({10, 1000, 1'000'000})));
     EXPECT_THAT(asked, ElementsAre(10, 1000, 15, 15, 15, 15, 15));
+}
+
+TEST_F(PagesTest, AsksForMoreAgainWhenSeveralCameAsAskedFor) {
+    fill(3000, 0);
+    answered = 3;
+    auto all = pages({10, 1000, 1'000'000});
+    ASSERT_TRUE(all.next());
+    answered = 1000;
+    expectRest(std::move(all));
+    EXPECT_THAT(asked, Contains(Ge(100)));
+    EXPECT_LT(asked.size(), 60U);
+}
+
+TEST(RowsInAttempt, AreAsManyOnceMoreAndThenHalfAsMany) {
+    EXPECT_EQ(rowsInAttempt(1000, 1), 1000U);
+    EXPECT_EQ(rowsInAttempt(1000, 2), 1000U);
+    EXPECT_EQ(rowsInAttempt(1000, 3), 500U);
+    EXPECT_EQ(rowsInAttempt(1000, 4), 250U);
+    EXPECT_EQ(rowsInAttempt(1, 9), 1U);
+}
+
+TEST(AttemptsAtAPage, AskForFewerRowsFromTheThirdOn) {
+    const support::ManualClock clock;
+    SilentAtFirst etcd;
+    Attempts attempts(etcd, clock, std::chrono::milliseconds(1), [](std::chrono::milliseconds) {});
+    EXPECT_TRUE(attempts.read("/", "", 0, 1000, std::chrono::seconds(1)));
+    EXPECT_THAT(etcd.asked, ElementsAre(1000, 1000, 500, 250));
 }
 
 TEST_F(PagesTest, APageThatDidNotComeCanBeAskedForAgain) {
