@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <condition_variable>
 #include <ctime>
 #include <exception>
@@ -126,6 +127,7 @@ Result<Term> FileLock::takeOffice(const std::string& path, UniqueFd locked) {
     {
         const std::lock_guard guard(mutex_);
         isOurs_ = true;
+        ++tenures_;
     }
     auto term = enter(path, std::move(locked));
     if (!term) {
@@ -165,13 +167,15 @@ void FileLock::resign() noexcept {
     isOurs_ = false;
 }
 
-bool FileLock::isOurs() const {
+std::optional<std::uint64_t> FileLock::tenuresBefore() const {
     const std::lock_guard guard(mutex_);
-    return isOurs_;
+    if (isOurs_) return std::nullopt;
+    return tenures_;
 }
 
 std::string FileLock::leader() const {
-    if (isOurs()) return {};
+    const auto tenures = tenuresBefore();
+    if (!tenures) return {};
     const auto path = lockPath();
     if (!path) return {};
     const UniqueFd file(::open(path->c_str(), O_RDONLY | O_CLOEXEC));
@@ -179,8 +183,8 @@ std::string FileLock::leader() const {
     // A shared lock that is granted shows that nobody leads; closing the file gives it back.
     if (::flock(file.fd(), LOCK_SH | LOCK_NB) == 0) return {};
     const auto holder = readHolder(file.fd());
-    // It may have become ours meanwhile, and then the file names us.
-    if (holder.pid.empty() || isOurs()) return {};
+    // It may have become ours meanwhile, and even have been given back: then the file named us.
+    if (holder.pid.empty() || tenuresBefore() != tenures) return {};
     return "process " + holder.pid + " on " + holder.host;
 }
 

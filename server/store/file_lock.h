@@ -12,8 +12,9 @@
 // Errors     notFound: the folder does not exist. io: no permission, or the file system knows no locks.
 #pragma once
 
-#include <chrono>
+#include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "common/unique_fd.h"
@@ -44,14 +45,16 @@ private:
     [[nodiscard]] Result<UniqueFd> tryLock(const std::string& path) const;
     [[nodiscard]] Result<Term> takeOffice(const std::string& path, UniqueFd locked);
     [[nodiscard]] Result<Term> enter(const std::string& path, UniqueFd locked);
-    [[nodiscard]] bool isOurs() const;
+    // How often it has been ours, nothing while it is.
+    [[nodiscard]] std::optional<std::uint64_t> tenuresBefore() const;
     static Holder readHolder(int fd);
 
     std::string storePath_;
     mutable std::mutex mutex_;  // guards the rest
     UniqueFd held_;
-    bool isOurs_ =
-        false;  // from before the file names us: the lock may be ours already while we are writing it
+    // From before the file names us: the lock may be ours already while we are writing it.
+    bool isOurs_ = false;
+    std::uint64_t tenures_ = 0;  // how often it has been ours
     Term term_ = 0;
 };
 
