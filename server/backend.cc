@@ -195,14 +195,14 @@ std::filesystem::path leaseFile(const config::Settings& settings) {
     return settings.control.socket.native() + ".lease";
 }
 
-Result<void> revokeLease(const config::Settings& settings) {
-    if (settings.store.kind != config::StoreKind::etcd) return {};
+Result<bool> revokeLease(const config::Settings& settings) {
+    if (settings.store.kind != config::StoreKind::etcd) return false;
     auto client = connect(settings.store.etcd);
     if (!client) return client.error();
     // The member beside the server that has died may have died with it: each is asked.
     for (auto left = settings.store.etcd.endpoints.size();; --left) {
         const auto revoked = etcd::revokeLeaseInFile(**client, leaseFile(settings));
-        if (revoked) return {};
+        if (revoked) return *revoked;
         if (revoked.error().code != ErrorCode::busy || left <= 1) return revoked.error();
     }
 }

@@ -77,7 +77,7 @@ public:
 [[nodiscard]] std::filesystem::path leaseFile(const config::Settings& settings);
 
 // Has the lease of a server that has died revoked, so that another is elected at once. Nothing to do is no
-// error.
-[[nodiscard]] Result<void> revokeLease(const config::Settings& settings);
+// error. True if there was a lease.
+[[nodiscard]] Result<bool> revokeLease(const config::Settings& settings);
 
 }  // namespace crnpd

@@ -26,7 +26,10 @@ int tellProblems(const std::vector<config::Problem>& problems) {
 // Best effort: without it another server takes over when the lease has run out.
 int revoke(const config::Settings& settings) {
     const auto revoked = revokeLease(settings);
-    if (revoked) return exit_code::ok;
+    if (revoked) {
+        if (*revoked) std::cout << "crnpd: the lease was revoked: another server takes over at once\n";
+        return exit_code::ok;
+    }
     std::cerr << "crnpd: the lease was not revoked, so another server takes over only when it has run out: "
               << revoked.error().text << '\n';
     return exit_code::failed;

@@ -6,6 +6,7 @@
 """
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,6 +30,7 @@ FILES = (
     "usr/share/doc/crnpd/README.md",
     "usr/share/doc/crnpd/examples/etcd.conf",
     "usr/share/doc/crnpd/examples/keepalived.conf",
+    "usr/share/doc/crnpd/examples/nftables.conf",
     "usr/share/doc/crnpd/examples/pacemaker.crm",
     "etc/crnpd/crnpd.toml",
 )
@@ -182,6 +184,41 @@ class Installed(unittest.TestCase):
         used = used_calls(self.root)
         self.assertIn("accept4", used)
         self.assertEqual(used - allowed, set())
+
+
+@unittest.skipUnless(all(map(shutil.which, ("cpack", "dpkg-shlibdeps", "file"))), "./dev package would install dpkg-dev and file")
+class Packaged(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+        subprocess.run(["cpack", "--config", BUILD / "CPackConfig.cmake", "-B", cls.folder.name], check=True, capture_output=True)
+        cls.package = next(Path(cls.folder.name).glob("*.deb"))
+
+    def dpkg(self, *arguments):
+        return subprocess.run(["dpkg-deb", arguments[0], self.package, *arguments[1:]], capture_output=True, text=True, check=True).stdout
+
+    def test_everything_is_in_the_package(self):
+        unpacked = Path(self.folder.name) / "root"
+        self.dpkg("--extract", unpacked)
+        self.assertEqual([name for name in FILES if not (unpacked / name).is_file()], [])
+        self.assertIn("\nExecStart=/usr/bin/crnpd ", (unpacked / "usr/lib/systemd/system/crnpd.service").read_text(encoding="utf-8"))
+
+    def test_an_upgrade_keeps_an_edited_configuration(self):
+        self.assertEqual(self.dpkg("--info", "conffiles"), "/etc/crnpd/crnpd.toml\n")
+
+    def test_the_libraries_come_with_it(self):
+        depends = self.dpkg("--field", "Depends")
+        for library in ("libgrpc++", "libxerces-c", "libsqlite3", "libevent", "libsystemd"):
+            self.assertIn(library, depends)
+
+
+class Examples(unittest.TestCase):
+    @unittest.skipUnless(shutil.which("nft") and os.geteuid() == 0, "nft as root looks through it")
+    def test_nftables_is_content_with_the_firewall(self):
+        rules = ROOT / "config/examples/nftables.conf"
+        run = subprocess.run(["unshare", "--net", "nft", "--check", "--file", rules], capture_output=True, text=True, check=False)
+        self.assertEqual(run.stdout + run.stderr, "")
 
 
 class TheseChecks(unittest.TestCase):

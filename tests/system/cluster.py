@@ -153,12 +153,14 @@ class Cluster:
         return "\n".join(f"--- {node.name}\n{node.said()}" for node in self.nodes)
 
     def kill(self, node, helper=True):
-        """The process ends at once. With `helper` the node lives and does what systemd would do then."""
+        """The process ends at once. With `helper` the node lives and does what systemd would do then; what that says is returned."""
         node.process.kill()
         node.process.wait(PATIENCE)
         if helper:
             run = node.revoke_lease()
             assert run.returncode == 0, run.stdout + run.stderr
+            return run.stdout.decode()
+        return None
 
     def revoke_lease_of_leader(self):
         """By somebody who thinks that it is dead. What it does not know yet costs it every commit."""
