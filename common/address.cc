@@ -76,6 +76,17 @@ IpAddress fromBytes(std::span<const std::uint8_t> bytes, std::uint32_t scope) {
     return IpAddress::from(v6, scope);
 }
 
+// Each registration is written down by its address, and inet_ntop() calls printf() for the four numbers.
+std::string dotted(std::span<const std::uint8_t> bytes) {
+    std::array<char, INET_ADDRSTRLEN> text{};
+    char* end = text.data();
+    for (const std::uint8_t byte : bytes) {
+        if (end != text.data()) *end++ = '.';
+        end = std::to_chars(end, text.data() + text.size(), byte).ptr;
+    }
+    return {text.data(), end};
+}
+
 unsigned bitsOf(const IpAddress& address) noexcept {
     return address.isV6() ? bitsOfV6 : bitsOfV4;
 }
@@ -141,8 +152,9 @@ std::span<const std::uint8_t> IpAddress::bytes() const noexcept {
 }
 
 std::string IpAddress::text() const {
+    if (!v6_) return dotted(bytes());
     std::array<char, INET6_ADDRSTRLEN> buffer{};
-    ::inet_ntop(v6_ ? AF_INET6 : AF_INET, bytes_.data(), buffer.data(), buffer.size());
+    ::inet_ntop(AF_INET6, bytes_.data(), buffer.data(), buffer.size());
     std::string result = buffer.data();
     if (scope_ != 0) result += '%' + std::to_string(scope_);
     return result;
@@ -209,8 +221,8 @@ socklen_t SocketAddress::toSockaddr(sockaddr_storage& out) const noexcept {
 }
 
 std::string SocketAddress::text() const {
-    const auto host = ip.isV6() ? '[' + ip.text() + ']' : ip.text();
-    return host + ':' + std::to_string(port);
+    auto text = ip.isV6() ? '[' + ip.text() + ']' : ip.text();
+    return text += ':' + std::to_string(port);
 }
 
 Result<Network> Network::parse(std::string_view text) {

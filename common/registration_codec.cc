@@ -16,15 +16,6 @@ using record_text::shortestValue;
 
 constexpr std::size_t shortestRegistration = std::string_view{"0:-0:"}.size();
 
-void append(std::string& out, const EventRegistration& registration) {
-    append(out, std::string_view{registration.eventClass});
-    out.push_back(registration.subclass ? '+' : '-');
-    if (registration.subclass) append(out, std::string_view{*registration.subclass});
-    append(out, registration.pairs.size());
-    for (const NvPair& pair : registration.pairs)
-        append(out, pair);
-}
-
 // Whether two pairs, as they stand in the record, are in the order that normalize() makes and not the
 // same. Reads each at most once, so the whole check stays linear.
 bool inOrder(std::string_view before, std::string_view after) noexcept {
@@ -130,11 +121,25 @@ struct Collect {
 
 }  // namespace
 
-std::string encodeRegistrations(std::span<const EventRegistration> registrations) {
+std::string encodeCount(std::size_t registrations) {
     std::string out;
-    append(out, registrations.size());
+    append(out, registrations);
+    return out;
+}
+
+void appendEncoded(std::string& out, const EventRegistration& registration) {
+    append(out, std::string_view{registration.eventClass});
+    out.push_back(registration.subclass ? '+' : '-');
+    if (registration.subclass) append(out, std::string_view{*registration.subclass});
+    append(out, registration.pairs.size());
+    for (const NvPair& pair : registration.pairs)
+        append(out, pair);
+}
+
+std::string encodeRegistrations(std::span<const EventRegistration> registrations) {
+    auto out = encodeCount(registrations.size());
     for (const EventRegistration& registration : registrations)
-        append(out, registration);
+        appendEncoded(out, registration);
     return out;
 }
 

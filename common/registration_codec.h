@@ -24,6 +24,10 @@ namespace crnpd {
 
 [[nodiscard]] std::string encodeRegistrations(std::span<const EventRegistration> registrations);
 
+// The same in two parts: the beginning of a record of so many registrations, and each of them.
+[[nodiscard]] std::string encodeCount(std::size_t registrations);
+void appendEncoded(std::string& out, const EventRegistration& registration);
+
 // No less than encodeRegistrations() takes, without building it.
 [[nodiscard]] std::size_t encodedBytesAtMost(std::span<const EventRegistration> registrations) noexcept;
 

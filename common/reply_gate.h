@@ -4,28 +4,44 @@
 // "Reply first, then event" (section 7 of docs/protocol.md): shut until the reply to a message was written,
 // or its connection is gone.
 //
-// Threads    Any. open() may be called several times; `onOpen` runs once, on the thread of the first call.
+// Threads    Any. open() may be called several times; what waits for it runs on the thread of the first call.
 #pragma once
 
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <utility>
 
 namespace crnpd {
 
 class ReplyGate {
 public:
-    explicit ReplyGate(std::function<void()> onOpen) : onOpen_(std::move(onOpen)) {}
-
     [[nodiscard]] bool isOpen() const noexcept { return open_.load(std::memory_order_acquire); }
+
+    // `call` runs once when it opens, in place of any that was left here before. False: it is open, and
+    // `call` does not run.
+    [[nodiscard]] bool whenOpened(std::function<void()> call) {
+        const std::scoped_lock lock(mutex_);
+        if (isOpen()) return false;
+        call_ = std::move(call);
+        return true;
+    }
+
     void open() {
-        if (!open_.exchange(true, std::memory_order_acq_rel) && onOpen_) onOpen_();
+        std::function<void()> call;
+        {
+            const std::scoped_lock lock(mutex_);
+            open_.store(true, std::memory_order_release);
+            call.swap(call_);
+        }
+        if (call) call();
     }
 
 private:
-    std::function<void()> onOpen_;
     std::atomic<bool> open_{false};
+    std::mutex mutex_;
+    std::function<void()> call_;
 };
 
 // Holds a gate shut: whoever carries a reply to its client holds it, and the gate opens when it is destroyed,

@@ -130,7 +130,7 @@ void Serving::closeSockets() {
 void Serving::submit(const IpAddress& peer, const IpAddress& local, RegistrationMessage message,
                      exchange::Decider::Decided decided) {
     const CallbackAddress client{peer, message.port};
-    auto gate = delivery_.gateFor(client);
+    auto gate = std::make_shared<ReplyGate>();
     auto hold = std::make_shared<ReplyHold>(gate);
     committer_.submit({client, message.type, std::move(message.events), local, std::move(gate)},
                       [decided = std::move(decided), hold = std::move(hold)](const commit::Outcome& outcome) {

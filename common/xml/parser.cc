@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/xml/parser.h"
 
+#include <algorithm>
 #include <new>
 
 #include <xercesc/framework/MemBufInputSource.hpp>
@@ -54,7 +55,10 @@ unsigned asLine(XMLFileLoc line) {
 }  // namespace
 
 void appendUtf8(std::string& out, std::u16string_view text) {
-    for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto ascii =
+        std::find_if(text.begin(), text.end(), [](char16_t unit) { return unit >= 0x80; }) - text.begin();
+    out.append(text.begin(), text.begin() + ascii);
+    for (auto i = static_cast<std::size_t>(ascii); i < text.size(); ++i) {
         char32_t code = text[i];
         if (code < 0x80) {
             out.push_back(static_cast<char>(code));

@@ -166,7 +166,9 @@ Error refusedEncoding(const std::string& name, Encoding encoding, unsigned line)
 // one, reads the next document with other eyes.
 std::optional<Error> checkDeclaration(Units& units, Encoding encoding) {
     while (units.peek() != 0 && !units.takeIf("?>")) {
-        if (const auto version = takeSetting(units, "version")) {
+        if (units.peek() != 'v' && units.peek() != 'e') {
+            units.take();
+        } else if (const auto version = takeSetting(units, "version")) {
             if (*version != "1.0") return malformed("only XML version 1.0 is supported", units.line());
         } else if (const auto name = takeSetting(units, "encoding")) {
             if (!isAllowed(*name, encoding)) return refusedEncoding(*name, encoding, units.line());

@@ -97,6 +97,7 @@ void CurrentState::addMatches(const EventRegistration& registration, const Key& 
 std::vector<Sequence> CurrentState::wanted(std::span<const EventRegistration> now,
                                            std::span<const EventRegistration> before) const {
     std::vector<Sequence> found;
+    if (bySequence_.empty()) return found;
     for (const auto& registration : now) {
         const std::string* const subclass = registration.subclass ? &*registration.subclass : nullptr;
         const Key type = typeKey(registration.eventClass, subclass);

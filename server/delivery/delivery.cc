@@ -83,7 +83,9 @@ Delivery::Delivery(const Clock& clock, const Options& options, Ledger& ledger)
       ledger_(std::make_unique<PostingLedger>(ledger, mailbox_, *this)),
       courier_(loop_, clock, options.sending,
                [this](Ticket ticket, std::string_view trouble) { onEnd(ticket, trouble); }),
-      dispatcher_(clock, options.dispatch, *ledger_, [this](Ticket ticket) { courier_.drop(ticket); }),
+      dispatcher_(
+          clock, options.dispatch, *ledger_, [this](Ticket ticket) { courier_.drop(ticket); },
+          [this](RecordId client) { return callOnOpening(client); }),
       timer_(loop_, [this] { pump(); }) {}
 
 Delivery::~Delivery() {
@@ -113,15 +115,6 @@ void Delivery::hear(std::vector<Committed> news) {
         }
     }
     loop_.post([this, news = std::move(news)] { onNews(news); });
-}
-
-std::shared_ptr<ReplyGate> Delivery::gateFor(const CallbackAddress& client) {
-    return std::make_shared<ReplyGate>([this, mailbox = mailbox_, client] {
-        mailbox->post([this, client] {
-            dispatcher_.gateOpened(client);
-            pumpSoon();
-        });
-    });
 }
 
 void Delivery::apply(const Options& options) {
@@ -165,6 +158,16 @@ std::optional<EventsProgress> Delivery::events(std::size_t most) {
 }
 
 // --- on the delivery's thread
+
+// For a gate, which opens on any thread and perhaps when all this is gone.
+net::Callback Delivery::callOnOpening(RecordId client) {
+    return [this, mailbox = mailbox_, client] {
+        mailbox->post([this, client] {
+            dispatcher_.gateOpened(client);
+            pumpSoon();
+        });
+    };
+}
 
 void Delivery::begin(const Snapshot& rows) noexcept {
     dispatcher_.start(rows);

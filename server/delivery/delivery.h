@@ -23,7 +23,6 @@
 
 #include "common/clock.h"
 #include "common/committed.h"
-#include "common/reply_gate.h"
 #include "server/delivery/courier.h"
 #include "server/delivery/dispatcher.h"
 #include "server/delivery/ledger.h"
@@ -49,8 +48,6 @@ public:
     void start(std::shared_ptr<const Snapshot> rows);
     // An Audience.
     void hear(std::vector<Committed> news);
-    // For a message of that client: shut, and its opening is noticed.
-    [[nodiscard]] std::shared_ptr<ReplyGate> gateFor(const CallbackAddress& client);
     // New settings, for whatever begins from now on. `mostKinds` stays.
     void apply(const Options& options);
     // Runs `answer` on the delivery's thread: a sign of life.
@@ -70,6 +67,7 @@ private:
     // Ends the process when memory runs out: an event that was not heard would be skipped, and whoever starts
     // next goes on from what is stored.
     void onNews(const std::vector<Committed>& news) noexcept;
+    [[nodiscard]] net::Callback callOnOpening(RecordId client);
     void begin(const Snapshot& rows) noexcept;
     void onProcessed(const Committed& news);
     void onEnd(Ticket ticket, std::string_view trouble);

@@ -17,11 +17,12 @@ constexpr std::chrono::milliseconds postponement{50};
 }  // namespace
 
 Dispatcher::Dispatcher(const Clock& clock, const DispatchRules& rules, Ledger& ledger,
-                       std::function<void(Ticket)> recall)
+                       std::function<void(Ticket)> recall, CallOnOpening callOnOpening)
     : clock_(clock),
       rules_(rules),
       ledger_(ledger),
       recall_(std::move(recall)),
+      callOnOpening_(std::move(callOnOpening)),
       log_(std::make_unique<EventLog>(rules.mostKinds, 0, std::vector<NumberedEvent>{})) {}
 
 Dispatcher::~Dispatcher() = default;
@@ -34,20 +35,15 @@ Wants Dispatcher::wantsOf(ClientIndex client) const {
 
 void Dispatcher::look(ClientIndex client) {
     Active& active = active_[client];
-    const bool isShut = active.gate != nullptr && !active.gate->isOpen();
     if (active.state == State::underWay || active.state == State::leaving ||
         active.state == State::removingLater)
         return;
-    if (isShut) {
+    if (active.gate && isHeldBack(client, *active.gate)) {
         withdraw(client, active);
         active.state = State::gated;
-        gated_[table_.clients[client].address] = client;
         return;
     }
-    if (active.gate) {
-        gated_.erase(table_.clients[client].address);
-        active.gate.reset();
-    }
+    active.gate.reset();
     if (active.state == State::queued) return;
     withdraw(client, active);
     const SteadyTime due = active.schedule.due(rules_.retry);
@@ -88,12 +84,29 @@ void Dispatcher::dismiss(ClientIndex client) {
         if (end(ticket)) recall_(ticket);
     }
     withdraw(client, active);
-    if (active.gate) gated_.erase(table_.clients[client].address);
     active_.erase(found);
 }
 
-void Dispatcher::gateOpened(const CallbackAddress& client) {
-    if (const auto found = gated_.find(client); found != gated_.end()) look(found->second);
+// Nearly every gate opens before there is anything to get: nobody is called for that, which would cost more
+// than all else that is done about a registration here.
+bool Dispatcher::isHeldBack(ClientIndex client, ReplyGate& gate) {
+    if (gate.isOpen()) return false;
+    return !log_->isBehind(client) || gate.whenOpened(callOnOpening_(table_.clients[client].id));
+}
+
+void Dispatcher::gateOpened(RecordId id) {
+    const ClientIndex client = find(id);
+    if (client != noSlot && active_.contains(client)) look(client);
+}
+
+// Of a client that has nothing to get nothing is kept, once its gate is open. They open nearly in order.
+void Dispatcher::forgetOpened() {
+    for (; !shut_.empty() && shut_.front().second->isOpen(); shut_.pop_front()) {
+        const auto& [client, gate] = shut_.front();
+        const auto found = active_.find(client);
+        if (found == active_.end() || found->second.gate != gate) continue;
+        if (found->second.state == State::gated && !log_->isBehind(client)) active_.erase(found);
+    }
 }
 
 // --- errands
@@ -259,6 +272,7 @@ void Dispatcher::onRemoval(ClientIndex client, Ticket ticket, Ledger::Removal ou
 
 void Dispatcher::tick() {
     const SteadyTime now = clock_.steady();
+    forgetOpened();
     onDue(now);
     onStalled(now);
     if (changed_ && !keeping_ && (now >= keepAt_ || eventsSinceKeep_ >= 1'000)) keep(now);

@@ -69,9 +69,12 @@ struct Errand {
 
 class Dispatcher {
 public:
+    // Calls gateOpened() for that client, on the dispatcher's thread, some time after it was called on any.
+    using CallOnOpening = std::function<std::function<void()>(RecordId client)>;
+
     // `recall`: the errand is not wanted any more, and is not to be reported.
     Dispatcher(const Clock& clock, const DispatchRules& rules, Ledger& ledger,
-               std::function<void(Ticket)> recall);
+               std::function<void(Ticket)> recall, CallOnOpening callOnOpening);
     ~Dispatcher();
     Dispatcher(const Dispatcher&) = delete;
     Dispatcher& operator=(const Dispatcher&) = delete;
@@ -79,7 +82,7 @@ public:
     // Begins with these rows, whatever was known before. Rows that cannot be read are logged and left out.
     void start(const Snapshot& rows);
     void hear(const Committed& committed);
-    void gateOpened(const CallbackAddress& client);
+    void gateOpened(RecordId client);
     void apply(const DispatchRules& rules) { rules_ = rules; }
 
     // What to do now, if anything.
@@ -182,6 +185,8 @@ private:
     // One client's way.
     [[nodiscard]] Wants wantsOf(ClientIndex client) const;
     void look(ClientIndex client);
+    [[nodiscard]] bool isHeldBack(ClientIndex client, ReplyGate& gate);
+    void forgetOpened();
     void queue(ClientIndex client, Active& active);
     void waitUntil(ClientIndex client, Active& active, SteadyTime time);
     void withdraw(ClientIndex client, Active& active);
@@ -209,12 +214,13 @@ private:
     DispatchRules rules_;
     Ledger& ledger_;
     std::function<void(Ticket)> recall_;
+    CallOnOpening callOnOpening_;
 
     ClientTable table_;
     Matching matching_;
     std::unique_ptr<EventLog> log_;
     std::unordered_map<ClientIndex, Active> active_;
-    std::unordered_map<CallbackAddress, ClientIndex> gated_;
+    std::deque<std::pair<ClientIndex, std::shared_ptr<ReplyGate>>> shut_;  // perhaps open meanwhile
     std::unordered_map<Ticket, ClientIndex> underWay_;
     std::array<LaneState, 3> lanes_;
     std::set<std::pair<SteadyTime, ClientIndex>> later_;

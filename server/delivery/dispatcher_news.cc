@@ -114,7 +114,10 @@ void Dispatcher::hear(const ClientChanged& changed) {
     auto found = active_.find(client);
     if (found == active_.end() && log_->waiting(client) == 0 && !isShut) return;
     Active& active = active_[client];
-    if (isShut) active.gate = changed.gate;
+    if (isShut) {
+        active.gate = changed.gate;
+        shut_.emplace_back(client, changed.gate);
+    }
     active.schedule.heard();
     // The client is alive: what it waited for comes at once, and it is not given up any more.
     if (active.state != State::underWay && active.state != State::queued) withdraw(client, active);
@@ -201,7 +204,7 @@ void Dispatcher::forgetAll() {
     table_ = ClientTable{};
     matching_ = Matching{};
     active_.clear();
-    gated_.clear();
+    shut_.clear();
     underWay_.clear();
     lanes_ = {};
     later_.clear();
@@ -241,6 +244,7 @@ void Dispatcher::start(const Snapshot& rows) {
     for (auto& [id, gate] : gates) {
         const ClientIndex client = find(id);
         if (client == noSlot) continue;
+        shut_.emplace_back(client, gate);
         active_[client].gate = std::move(gate);
         behind.push_back(client);
     }

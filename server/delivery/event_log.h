@@ -94,6 +94,8 @@ public:
     // About how many events wait for the client: not those from before a failover, and more or fewer where
     // its registrations changed meanwhile. What `[limits] queue_events` bounds.
     [[nodiscard]] std::size_t waiting(ClientIndex client) const;
+    // Perhaps there is something for it; next() tells.
+    [[nodiscard]] bool isBehind(ClientIndex client) const { return behind_.contains(client); }
     // Instead of what waits for it the client will get what is current of it.
     void collapse(ClientIndex client, const Wants& wants);
     // What is in the log, the bytes about.

@@ -202,8 +202,12 @@ private:
     Decision removeClient(const CallbackAddress& address, const Entry& client, WallTime now,
                           bool evicted = false);
 
-    Decision store(const Request& request, const Entry* known, const std::vector<EventRegistration>& events,
-                   How how);
+    // All that a client has registered for.
+    struct Registrations {
+        std::string record;
+        std::size_t count = 0;
+    };
+    Decision store(const Request& request, const Entry* known, const Registrations& now, How how);
     // The entry that `request` makes of what was known.
     [[nodiscard]] Entry renewed(const Request& request, const Entry* known, std::string_view record, How how);
     [[nodiscard]] std::optional<Reply> tooMuch(std::size_t registrations, std::size_t bytes) const;

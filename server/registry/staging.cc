@@ -16,18 +16,27 @@ std::string keyOf(const EventRegistration& registration) {
     return encodeRegistrations({&registration, 1});
 }
 
-// Event registrations in the order in which they were first added. Compared by their stored form, so
-// that a long list costs no more than its length.
+// The record of event registrations in the order in which they were first added. Compared by their stored
+// form, so that a long list costs no more than its length.
 class UniqueRegistrations {
 public:
     void add(const EventRegistration& registration) {
-        if (keys_.insert(keyOf(registration)).second) list_.push_back(registration);
+        std::string encoded;
+        appendEncoded(encoded, registration);
+        const auto [added, isNew] = all_.insert(std::move(encoded));
+        if (isNew) inOrder_.push_back(&*added);
     }
-    [[nodiscard]] const std::vector<EventRegistration>& list() const { return list_; }
+    [[nodiscard]] std::size_t count() const { return inOrder_.size(); }
+    [[nodiscard]] std::string record() const {
+        auto record = encodeCount(count());
+        for (const auto* registration : inOrder_)
+            record += *registration;
+        return record;
+    }
 
 private:
-    std::unordered_set<std::string> keys_;
-    std::vector<EventRegistration> list_;
+    std::unordered_set<std::string> all_;
+    std::vector<const std::string*> inOrder_;
 };
 
 // What a REMOVE_EVENTS message names: with pairs one registration, without pairs all of a class and
@@ -137,7 +146,7 @@ Decision Staging::addClient(const Request& request, const Entry* known) {
     UniqueRegistrations events;
     for (const auto& event : request.events)
         events.add(event);
-    return store(request, known, events.list(), How::joined);
+    return store(request, known, {events.record(), events.count()}, How::joined);
 }
 
 Decision Staging::addEvents(const Request& request, const Entry& client) {
@@ -148,7 +157,7 @@ Decision Staging::addEvents(const Request& request, const Entry& client) {
     }
     for (const auto& event : request.events)
         events.add(event);
-    return store(request, &client, events.list(), How::added);
+    return store(request, &client, {events.record(), events.count()}, How::added);
 }
 
 Decision Staging::removeEvents(const Request& request, const Entry& client) {
@@ -159,7 +168,7 @@ Decision Staging::removeEvents(const Request& request, const Entry& client) {
             if (!removals.name(event)) kept.push_back(std::move(event));
         }
     }
-    return store(request, &client, kept, How::reduced);
+    return store(request, &client, {encodeRegistrations(kept), kept.size()}, How::reduced);
 }
 
 Decision Staging::removeClient(const CallbackAddress& address, const Entry& client, WallTime now,
@@ -208,15 +217,13 @@ std::size_t Staging::bytesOf(const MarkRecord& mark) noexcept {
     return (mark.laggards.size() + 1) * bytesPerLaggard;
 }
 
-Decision Staging::store(const Request& request, const Entry* known,
-                        const std::vector<EventRegistration>& events, How how) {
-    auto record = encodeRegistrations(events);
-    if (auto refusal = tooMuch(events.size(), record.size()))
-        return settled(request.client, std::move(*refusal), 0);
+Decision Staging::store(const Request& request, const Entry* known, const Registrations& now, How how) {
+    const auto& [record, count] = now;
+    if (auto refusal = tooMuch(count, record.size())) return settled(request.client, std::move(*refusal), 0);
 
     Decision ok{{StatusCode::ok, fmt::format("client {} {}: {} in all", request.client.text(), done(how),
-                                             counted(events.size(), "registration"))},
-                events.size(),
+                                             counted(count, "registration"))},
+                count,
                 true};
     const bool wasClient = known != nullptr && known->isClient();
     // The same content again, as after a lost reply, is durable already; but whoever joins is sent the whole

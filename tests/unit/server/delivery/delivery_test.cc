@@ -98,7 +98,7 @@ TEST_F(DeliveryTest, ManyClientsGetTheirsWhileOneNeverReads) {
 
 TEST_F(DeliveryTest, TheReplyComesFirst) {
     delivery_->start(std::make_shared<const Snapshot>());
-    const auto gate = delivery_->gateFor(client_.address());
+    const auto gate = std::make_shared<ReplyGate>();
     join(1, client_, "a", gate);
     publish("a");
     wait();
@@ -190,7 +190,7 @@ TEST_F(DeliveryTest, ANewLeaderBringsWhatIsMissing) {
 
 TEST_F(DeliveryTest, NothingIsBegunAfterAStopAndGatesMayOpenLate) {
     delivery_->start(std::make_shared<const Snapshot>());
-    const auto gate = delivery_->gateFor(client_.address());
+    const auto gate = std::make_shared<ReplyGate>();
     join(1, client_, "a", gate);
     publish("a");
     delivery_->stop();

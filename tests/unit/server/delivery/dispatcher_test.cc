@@ -25,9 +25,6 @@ protected:
                 dispatcher.failed(errand.ticket, "refused");
         }
     }
-    std::shared_ptr<ReplyGate> gateFor(RecordId id) {
-        return std::make_shared<ReplyGate>([this, id] { dispatcher.gateOpened(addressOf(id)); });
-    }
 };
 
 TEST_F(DispatcherTest, AnEventGoesToWhoeverWantsItOneAfterTheOther) {
@@ -46,7 +43,7 @@ TEST_F(DispatcherTest, AnEventGoesToWhoeverWantsItOneAfterTheOther) {
 
 TEST_F(DispatcherTest, ANewClientGetsTheStateWhenItsReplyIsWritten) {
     publish("a");
-    const auto gate = gateFor(1);
+    const auto gate = std::make_shared<ReplyGate>();
     join(1, {"a"}, gate);
     EXPECT_THAT(takers(), IsEmpty());
     gate->open();
@@ -54,11 +51,47 @@ TEST_F(DispatcherTest, ANewClientGetsTheStateWhenItsReplyIsWritten) {
 }
 
 TEST_F(DispatcherTest, AnEventAlsoWaitsForTheReply) {
-    const auto gate = gateFor(1);
+    const auto gate = std::make_shared<ReplyGate>();
     join(1, {"a"}, gate);
     publish("a");
     EXPECT_THAT(takers(), IsEmpty());
     gate->open();
+    EXPECT_THAT(takers(), ElementsAre(1));
+}
+
+TEST_F(DispatcherTest, NobodyIsCalledForAGateBehindWhichNothingWaits) {
+    const auto gate = std::make_shared<ReplyGate>();
+    join(1, {"a"}, gate);
+    publish("b");
+    gate->open();
+    dispatcher.tick();
+    EXPECT_EQ(awaited, 0U);
+    publish("a");
+    EXPECT_THAT(takers(), ElementsAre(1));
+}
+
+TEST_F(DispatcherTest, AGateIsAwaitedAlsoWhenOthersOpenBefore) {
+    const auto first = std::make_shared<ReplyGate>();
+    const auto second = std::make_shared<ReplyGate>();
+    join(1, {"a"}, first);
+    join(2, {"a"}, second);
+    second->open();
+    publish("a");
+    EXPECT_THAT(takers(), ElementsAre(2));
+    first->open();
+    EXPECT_THAT(takers(), ElementsAre(1));
+}
+
+TEST_F(DispatcherTest, TheGateOfAnEarlierMessageLetsNothingThrough) {
+    const auto first = std::make_shared<ReplyGate>();
+    const auto second = std::make_shared<ReplyGate>();
+    join(1, {"a"}, first);
+    publish("a");
+    join(1, {"a"}, second);
+    first->open();
+    dispatcher.tick();
+    EXPECT_THAT(takers(), IsEmpty());
+    second->open();
     EXPECT_THAT(takers(), ElementsAre(1));
 }
 
@@ -274,7 +307,7 @@ TEST_F(DispatcherTest, DamagedRowsAreLeftOut) {
 }
 
 TEST_F(DispatcherTest, AReloadBeginsAnewAndKeepsGatesShut) {
-    const auto gate = gateFor(1);
+    const auto gate = std::make_shared<ReplyGate>();
     join(1, {"a"}, gate);
     join(2, {"a"});
     publish("a");

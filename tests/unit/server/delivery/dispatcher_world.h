@@ -103,7 +103,12 @@ struct World {
     std::vector<Ticket> recalled;
     Sequence last = 0;
     NewsNumber told = 0;
-    Dispatcher dispatcher{clock, rules, ledger, [this](Ticket ticket) { recalled.push_back(ticket); }};
+    std::size_t awaited = 0;  // gates that call
+    Dispatcher dispatcher{clock, rules, ledger, [this](Ticket ticket) { recalled.push_back(ticket); },
+                          [this](RecordId client) {
+                              ++awaited;
+                              return [this, client] { dispatcher.gateOpened(client); };
+                          }};
 };
 
 }  // namespace crnpd::delivery

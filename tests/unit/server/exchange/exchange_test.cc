@@ -49,7 +49,7 @@ protected:
     HeldDecider decider;
     MemoryBudget memory{100000};  // room for every message that a test leaves undecided
     Tools tools{reader, decider, memory, 2000};
-    std::shared_ptr<ReplyGate> gate = std::make_shared<ReplyGate>(nullptr);
+    std::shared_ptr<ReplyGate> gate = std::make_shared<ReplyGate>();
     bool wasOpenAtTheReply = false;
     std::vector<Answer> answers;
     std::shared_ptr<Exchange> exchange = open();

@@ -56,7 +56,8 @@ TEST_F(WorkerTest, AClientThatHangsUpIsDecidedAllTheSame) {
 TEST_F(WorkerTest, TheGateOpensOnceTheReplyWasWritten) {
     const auto client = connect();
     std::promise<bool> hadReply;
-    gate = std::make_shared<ReplyGate>([&] { hadReply.set_value(client.hasSomethingToRead()); });
+    gate = std::make_shared<ReplyGate>();
+    ASSERT_TRUE(gate->whenOpened([&] { hadReply.set_value(client.hasSomethingToRead()); }));
     client.send(addClient);
     decide(Reply{StatusCode::ok, "done"});
     EXPECT_TRUE(hadReply.get_future().get());
@@ -65,7 +66,8 @@ TEST_F(WorkerTest, TheGateOpensOnceTheReplyWasWritten) {
 
 TEST_F(WorkerTest, TheGateOpensWhenTheClientHasHungUp) {
     std::promise<void> opened;
-    gate = std::make_shared<ReplyGate>([&] { opened.set_value(); });
+    gate = std::make_shared<ReplyGate>();
+    ASSERT_TRUE(gate->whenOpened([&] { opened.set_value(); }));
     auto client = connect();
     client.send(addClient);
     client.hangUp();

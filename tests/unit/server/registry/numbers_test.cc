@@ -144,7 +144,7 @@ TEST_F(NumbersTest, ARefusalAndTheRepetitionOfARemovalAreNotTold) {
 }
 
 TEST_F(NumbersTest, WhatIsToldHasTheGateOfItsMessage) {
-    const auto gate = std::make_shared<ReplyGate>(nullptr);
+    const auto gate = std::make_shared<ReplyGate>();
     EXPECT_EQ(told(send(Type::addClient, "A", here, gate)).gate, gate);
     EXPECT_EQ(told(send(Type::addEvents, "A", here, gate)).gate, gate);
 }
