@@ -123,7 +123,6 @@ void Exchange::onMessage(std::string_view document) {
                           [self = shared_from_this(), type, port](Decider::Decision decision) {
                               self->onDecision(std::move(decision), type, port);
                           });
-    crashPoint("submitted");
 }
 
 // The client that hung up meanwhile is registered all the same; only its reply is dropped. The decision's

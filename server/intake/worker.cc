@@ -26,6 +26,7 @@ Worker::Worker(const Shared& shared, const WorkerSettings& settings, AccessPtr a
       tools_{reader_, *this, shared.memory, settings.messageBytes},
       buffer_(bufferSize),
       sweep_(loop_, [this] { sweep(); }),
+      endOfTurn_(loop_, [this] { submitAsked(); }),
       thread_([this] {
           sweep_.startRepeating(sweepTime);
           loop_.run();
@@ -102,11 +103,30 @@ Statistics Worker::statistics() const {
 
 void Worker::decide(const IpAddress& peer, const IpAddress& local, RegistrationMessage message,
                     Decided decided) {
-    shared_.submit(peer, local, std::move(message), [this, decided = std::move(decided)](Decision decision) {
-        // Shared, because what is posted must be copyable and a hold is not.
-        auto held = std::make_shared<Decision>(std::move(decision));
-        loop_.post([decided, held = std::move(held)] { decided(std::move(*held)); });
-    });
+    asked_.push_back({peer, local, std::move(message), std::move(decided)});
+    endOfTurn_.ask();
+}
+
+// All messages of a turn together: they make one large commit instead of several small ones, which costs each
+// of them less, and a lone one waits for nothing.
+void Worker::submitAsked() {
+    for (Asked& asked : asked_)
+        submit(asked);
+    asked_.clear();
+    crashPoint("submitted");
+}
+
+void Worker::submit(Asked& asked) try {
+    // A copy of `decided`: when there is no memory, the session still has to hear of it.
+    shared_.submit(asked.peer, asked.local, std::move(asked.message),
+                   [this, decided = asked.decided](Decision decision) {
+                       // Shared, because what is posted must be copyable and a hold is not.
+                       auto held = std::make_shared<Decision>(std::move(decision));
+                       loop_.post([decided, held = std::move(held)] { decided(std::move(*held)); });
+                   });
+} catch (const std::exception& fault) {
+    log(msg::internalFault, fault.what());
+    asked.decided({});
 }
 
 void Worker::onConnection(UniqueFd fd, const SocketAddress& peer) noexcept {

@@ -89,11 +89,20 @@ public:
 private:
     friend class Session;
     using Sessions = std::list<std::unique_ptr<Session>>;
+    // A message that waits for the end of the loop's turn.
+    struct Asked {
+        IpAddress peer;
+        IpAddress local;
+        RegistrationMessage message;
+        Decided decided;
+    };
     static constexpr std::chrono::milliseconds sweepTime{100};
 
     void decide(const IpAddress& peer, const IpAddress& local, RegistrationMessage message,
                 Decided decided) override;
 
+    void submitAsked();
+    void submit(Asked& asked);
     void watchSockets();
     void onConnection(UniqueFd fd, const SocketAddress& peer) noexcept;
     void admit(Session& session);
@@ -119,6 +128,8 @@ private:
     std::vector<char> buffer_;  // every connection of this loop reads into it
     net::Loop loop_;
     net::Timer sweep_;
+    std::vector<Asked> asked_;
+    net::EndOfTurn endOfTurn_;
     std::vector<std::unique_ptr<net::Acceptor>> acceptors_;
     Sockets unwatched_;  // still without an acceptor
 

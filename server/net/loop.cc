@@ -129,6 +129,18 @@ void Timer::cancel() noexcept {
     event_del(timer_.get());
 }
 
+EndOfTurn::EndOfTurn(Loop& loop, Callback work) : work_(std::move(work)) {
+    const auto onEvent = [](evutil_socket_t, short, void* self) {
+        guarded(static_cast<EndOfTurn*>(self)->work_);
+    };
+    event_.reset(event_new(loop.base(), -1, 0, onEvent, this));
+    if (!event_) throw std::runtime_error("no event: out of memory");
+}
+
+void EndOfTurn::ask() noexcept {
+    event_active(event_.get(), EV_TIMEOUT, 0);
+}
+
 SignalWatch::SignalWatch(Loop& loop, int signal, Callback onSignal) : onSignal_(std::move(onSignal)) {
     const auto onEvent = [](evutil_socket_t, short, void* self) {
         guarded(static_cast<SignalWatch*>(self)->onSignal_);

@@ -7,7 +7,7 @@
 //            which any thread may call. Callbacks run on the loop's thread.
 // Errors     An exception that leaves a callback becomes a log line and the loop goes on: nothing may pass
 //            through libevent, which is C. Whoever holds something by halves then must put it right itself.
-// Ownership  A Timer, SignalWatch or FdWatch must go before its loop; a FdWatch does not own its
+// Ownership  A Timer, EndOfTurn, SignalWatch or FdWatch must go before its loop; a FdWatch does not own its
 //            descriptor. Each may be destroyed inside its own callback.
 #pragma once
 
@@ -78,6 +78,19 @@ private:
     bool repeat_ = false;
     std::chrono::milliseconds every_{};
     EventPtr timer_;
+};
+
+// Runs its work at the end of the loop's turn in which that was asked for: after all that was ready.
+class EndOfTurn {
+public:
+    EndOfTurn(Loop& loop, Callback work);
+
+    // On the loop's thread. However often it is called in a turn, the work is done once.
+    void ask() noexcept;
+
+private:
+    Callback work_;
+    EventPtr event_;
 };
 
 class SignalWatch {

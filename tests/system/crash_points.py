@@ -36,7 +36,7 @@ POINTS = (
     Point("accepted", "server/intake/worker.cc"),
     Point("read", "server/intake/session.cc"),
     Point("parsed", "server/exchange/exchange.cc"),
-    Point("submitted", "server/exchange/exchange.cc"),
+    Point("submitted", "server/intake/worker.cc"),
     Point("before_reply", "server/intake/session.cc"),
     Point("reply_half", "server/net/connection.cc"),
     Point("reply_sent", "server/net/connection.cc"),

@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <thread>
 
@@ -72,6 +73,10 @@ protected:
             std::vector<Network>{});
     }
     void submit(exchange::Decider::Decided decided) {
+        if (failures > 0) {
+            --failures;
+            throw std::bad_alloc();
+        }
         if (decidesAtOnce) return decided({Reply{StatusCode::ok, "done"}, 1, ReplyHold(gate)});
         {
             const std::scoped_lock lock(mutex);
@@ -89,6 +94,7 @@ protected:
     [[nodiscard]] Client connect() const { return Client(socket->address()); }
 
     bool decidesAtOnce = false;
+    int failures = 0;  // of so many requests before others are taken
     std::mutex mutex;
     std::condition_variable arrived;
     std::deque<exchange::Decider::Decided> pending;

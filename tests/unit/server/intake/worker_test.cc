@@ -27,6 +27,17 @@ TEST_F(WorkerTest, ClosesWithoutAReplyWhenNobodyKnowsTheOutcome) {
     EXPECT_EQ(worker->statistics().unanswered, 1U);
 }
 
+TEST_F(WorkerTest, ARequestThatCouldNotBeSubmittedIsClosedAndOthersAreNot) {
+    failures = 1;
+    decidesAtOnce = true;
+    const auto first = connect();
+    first.send(addClient);
+    EXPECT_EQ(first.reply(), "");
+    const auto second = connect();
+    second.send(addClient);
+    EXPECT_TRUE(second.hasReply("OK"));
+}
+
 TEST_F(WorkerTest, AHostThatIsNotAllowedGetsFail) {
     worker->setAccess(access("192.0.2.1"));
     const auto client = connect();

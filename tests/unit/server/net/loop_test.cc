@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -45,6 +46,24 @@ TEST(LoopTest, WorkThatWasPostedBeforeTheRunIsRun) {
     loop.stop();
     loop.run();
     EXPECT_TRUE(ran);
+}
+
+TEST(LoopTest, TheEndOfATurnComesOnceAndAfterAllThatWasReady) {
+    Loop loop;
+    std::vector<std::string> order;
+    EndOfTurn end(loop, [&] { order.emplace_back("end"); });
+    Timer timer(loop, [&] {
+        order.emplace_back("timer");
+        end.ask();
+        loop.stop();
+    });
+    timer.startOnce(0ms);
+    loop.post([&] {
+        order.emplace_back("posted");
+        end.ask();
+    });
+    loop.run();
+    EXPECT_EQ(order, (std::vector<std::string>{"posted", "timer", "end"}));
 }
 
 TEST(LoopTest, WorkThatIsNeverRunIsDestroyed) {
