@@ -8,9 +8,9 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <malloc.h>
 
 #include "common/messages.h"
+#include "server/allocator.h"
 
 namespace crnpd {
 namespace {
@@ -64,7 +64,7 @@ std::shared_ptr<const Snapshot> forSeveral(Snapshot rows) {
     const bool areMany = rows.clients.size() > many;
     return {new Snapshot(std::move(rows)), [areMany](const Snapshot* all) {
                 delete all;
-                if (areMany) ::malloc_trim(0);
+                if (areMany) giveBackFreeMemory();
             }};
 }
 
