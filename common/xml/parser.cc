@@ -129,7 +129,8 @@ Parser::Parser(const PooledSchema* schema)
 Result<void> Parser::run(std::string_view document, const Prolog& prolog) {
     error_.reset();
     try {
-        xercesc::MemBufInputSource source(reinterpret_cast<const XMLByte*>(document.data()), document.size(),
+        const auto rest = document.substr(prolog.idle);
+        xercesc::MemBufInputSource source(reinterpret_cast<const XMLByte*>(rest.data()), rest.size(),
                                           u"document");
         source.setCopyBufToStream(false);
         // Xerces recognises UTF-16 without a mark only by an XML declaration.

@@ -179,6 +179,21 @@ std::optional<Error> checkDeclaration(Units& units, Encoding encoding) {
     return std::nullopt;
 }
 
+// The length of an XML declaration that stands at the beginning as nearly every program writes it; 0 for any
+// other. What follows must not look to the parser like a mark of an encoding or like another declaration.
+std::size_t idleDeclaration(std::string_view document) noexcept {
+    constexpr std::array usual{R"(<?xml version="1.0" encoding="UTF-8"?>)"sv, R"(<?xml version="1.0"?>)"sv,
+                               R"(<?xml version="1.0" encoding="UTF-8" standalone="no"?>)"sv};
+    for (const std::string_view declaration : usual) {
+        if (!document.starts_with(declaration)) continue;
+        const auto rest = document.substr(declaration.size());
+        const bool plain =
+            !rest.empty() && (rest.front() == '<' || isSpace(static_cast<unsigned char>(rest.front())));
+        return plain && !rest.starts_with("<?xml") ? declaration.size() : 0;
+    }
+    return 0;
+}
+
 bool takeLiteral(Units& units, bool publicId) {
     const unsigned quote = units.peek();
     if (quote != '"' && quote != '\'') return false;
@@ -286,13 +301,14 @@ Result<Prolog> readProlog(std::string_view document) {
         break;
     }
     if (auto refused = checkCharacters(document, prolog.encoding)) return *std::move(refused);
-    Units units(document, prolog.encoding, begin);
-    if (units.peek() != '<' && !isSpace(units.peek())) {
+    prolog.idle = idleDeclaration(document);
+    Units units(document, prolog.encoding, begin + prolog.idle);
+    if (prolog.idle == 0 && units.peek() != '<' && !isSpace(units.peek())) {
         return malformed("this is not XML in an encoding that is supported: it does not begin with \"<\"; " +
                              std::string(allowedEncodings),
                          1);
     }
-    if (units.sees("<?xml") && isSpace(units.peek(5))) {
+    if (prolog.idle == 0 && units.sees("<?xml") && isSpace(units.peek(5))) {
         if (auto refused = checkDeclaration(units, prolog.encoding)) return *std::move(refused);
     }
     for (;;) {

@@ -172,6 +172,44 @@ TEST_F(RegistrationReaderTest, ReadsTheFourEncodings) {
     }
 }
 
+// One that the parser is not shown, and one that it is.
+TEST_F(RegistrationReaderTest, SaysTheSameHoweverTheXmlDeclarationIsSpelled) {
+    const std::string good =
+        R"(<SC_CALLBACK_REG PORT="1" REG_TYPE="ADD_CLIENT"><SC_EVENT_REG CLASS="A"/></SC_CALLBACK_REG>)";
+    const std::vector<std::string> rests{good,
+                                         "\n" + good,
+                                         "\r\n\n" + good,
+                                         " <!-- -->" + good,
+                                         "<?target?>" + good,
+                                         "<!DOCTYPE SC_CALLBACK_REG SYSTEM \"x\">\n" + good,
+                                         "\n\n" + good.substr(0, 40),
+                                         "",
+                                         "x",
+                                         "\n\nx" + good,
+                                         "<?xml version=\"1.0\"?>" + good,
+                                         "<?xml version=\"1.1\"?>" + good,
+                                         "\n<?xml version=\"1.0\"?>" + good,
+                                         "<?xml-stylesheet a?>" + good,
+                                         "\xEF\xBB\xBF" + good,
+                                         "\xFE\xFF" + good,
+                                         "\n\n<A/>",
+                                         "\n<SC_CALLBACK_REG/>",
+                                         "<",
+                                         "\xC3\xA4"};
+    const auto said = [&](const std::string& document) {
+        const auto message = reader_.parse(document);
+        return message ? std::string("read")
+                       : std::to_string(message.error().line) + ": " + message.error().text;
+    };
+    for (const auto& rest : rests) {
+        const auto shown = said("<?xml version='1.0'?>" + rest);
+        EXPECT_EQ(said("<?xml version=\"1.0\"?>" + rest), shown) << rest;
+        EXPECT_EQ(said("<?xml version=\"1.0\" encoding=\"UTF-8\"?>" + rest),
+                  said("<?xml version='1.0' encoding='UTF-8'?>" + rest))
+            << rest;
+    }
+}
+
 TEST_F(RegistrationReaderTest, ToleratesADoctypeThatOnlyNamesAnExternalIdentifier) {
     for (const std::string_view doctype :
          {"<!DOCTYPE SC_CALLBACK_REG>", "<!DOCTYPE SC_CALLBACK_REG SYSTEM 'sc_callback_reg.dtd'>",
