@@ -86,7 +86,8 @@ Delivery::Delivery(const Clock& clock, const Options& options, Ledger& ledger)
       dispatcher_(
           clock, options.dispatch, *ledger_, [this](Ticket ticket) { courier_.drop(ticket); },
           [this](RecordId client) { return callOnOpening(client); }),
-      timer_(loop_, [this] { pump(); }) {}
+      timer_(loop_, [this] { pump(); }),
+      pumpSoon_(loop_, [this] { pump(); }) {}
 
 Delivery::~Delivery() {
     stop();
@@ -164,7 +165,7 @@ net::Callback Delivery::callOnOpening(RecordId client) {
     return [this, mailbox = mailbox_, client] {
         mailbox->post([this, client] {
             dispatcher_.gateOpened(client);
-            pumpSoon();
+            pumpSoon_.ask();
         });
     };
 }
@@ -200,16 +201,7 @@ void Delivery::onEnd(Ticket ticket, std::string_view trouble) {
     } else {
         dispatcher_.failed(ticket, trouble);
     }
-    pumpSoon();
-}
-
-// Once for all that ends in one turn of the loop, so that the next connections begin together.
-void Delivery::pumpSoon() {
-    if (std::exchange(pumpPosted_, true)) return;
-    loop_.post([this] {
-        pumpPosted_ = false;
-        pump();
-    });
+    pumpSoon_.ask();
 }
 
 void Delivery::pump() {
@@ -219,7 +211,7 @@ void Delivery::pump() {
         const std::size_t ended = courier_.settle();
         if (begun == 0 && ended == 0) return armTimer();
     }
-    pumpSoon();
+    loop_.post([this] { pump(); });  // in a later turn: the loop has other work, too
     armTimer();
 }
 

@@ -72,7 +72,6 @@ private:
     void onProcessed(const Committed& news);
     void onEnd(Ticket ticket, std::string_view trouble);
     void pump();
-    void pumpSoon();
     void armTimer();
     [[nodiscard]] std::size_t beginSome();
     [[nodiscard]] bool begin(const Errand& errand);
@@ -87,6 +86,8 @@ private:
     Courier courier_;
     Dispatcher dispatcher_;
     net::Timer timer_;
+    net::EndOfTurn
+        pumpSoon_;  // once for all that ends in a turn, so that the next connections begin together
 
     // Held while a connection is begun and while departures are counted.
     std::mutex mutex_;
@@ -95,7 +96,6 @@ private:
     bool stopping_ = false;
 
     std::unordered_map<Sequence, std::shared_ptr<const std::string>> documents_;
-    bool pumpPosted_ = false;
     bool outOfDescriptors_ = false;
     SteadyTime resumeAt_{};  // nothing is begun before
     std::thread thread_;
