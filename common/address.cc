@@ -222,7 +222,8 @@ socklen_t SocketAddress::toSockaddr(sockaddr_storage& out) const noexcept {
 
 std::string SocketAddress::text() const {
     auto text = ip.isV6() ? '[' + ip.text() + ']' : ip.text();
-    return text += ':' + std::to_string(port);
+    text += ':' + std::to_string(port);
+    return text;
 }
 
 Result<Network> Network::parse(std::string_view text) {

@@ -129,7 +129,7 @@ Parser::Parser(const PooledSchema* schema)
 Result<void> Parser::run(std::string_view document, const Prolog& prolog) {
     error_.reset();
     try {
-        const auto rest = document.substr(prolog.idle);
+        const auto rest = document.substr(prolog.redundant);
         xercesc::MemBufInputSource source(reinterpret_cast<const XMLByte*>(rest.data()), rest.size(),
                                           u"document");
         source.setCopyBufToStream(false);

@@ -181,7 +181,7 @@ std::optional<Error> checkDeclaration(Units& units, Encoding encoding) {
 
 // The length of an XML declaration that stands at the beginning as nearly every program writes it; 0 for any
 // other. What follows must not look to the parser like a mark of an encoding or like another declaration.
-std::size_t idleDeclaration(std::string_view document) noexcept {
+std::size_t redundantDeclaration(std::string_view document) noexcept {
     constexpr std::array usual{R"(<?xml version="1.0" encoding="UTF-8"?>)"sv, R"(<?xml version="1.0"?>)"sv,
                                R"(<?xml version="1.0" encoding="UTF-8" standalone="no"?>)"sv};
     for (const std::string_view declaration : usual) {
@@ -301,14 +301,14 @@ Result<Prolog> readProlog(std::string_view document) {
         break;
     }
     if (auto refused = checkCharacters(document, prolog.encoding)) return *std::move(refused);
-    prolog.idle = idleDeclaration(document);
-    Units units(document, prolog.encoding, begin + prolog.idle);
-    if (prolog.idle == 0 && units.peek() != '<' && !isSpace(units.peek())) {
+    prolog.redundant = redundantDeclaration(document);
+    Units units(document, prolog.encoding, begin + prolog.redundant);
+    if (prolog.redundant == 0 && units.peek() != '<' && !isSpace(units.peek())) {
         return malformed("this is not XML in an encoding that is supported: it does not begin with \"<\"; " +
                              std::string(allowedEncodings),
                          1);
     }
-    if (prolog.idle == 0 && units.sees("<?xml") && isSpace(units.peek(5))) {
+    if (prolog.redundant == 0 && units.sees("<?xml") && isSpace(units.peek(5))) {
         if (auto refused = checkDeclaration(units, prolog.encoding)) return *std::move(refused);
     }
     for (;;) {

@@ -23,7 +23,7 @@ struct Prolog {
     Encoding encoding = Encoding::bytes;
     bool byteOrderMark = false;
     // How many bytes of an XML declaration say only what holds without it: the parser need not read them.
-    std::size_t idle = 0;
+    std::size_t redundant = 0;
     // The DOCTYPE declaration, as offsets in bytes; both 0 where there is none.
     std::size_t doctypeBegin = 0;
     std::size_t doctypeEnd = 0;

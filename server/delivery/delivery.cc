@@ -21,6 +21,18 @@ constexpr std::size_t mostDocuments = 1024;
 constexpr std::chrono::milliseconds pauseWithoutDescriptors{100};
 constexpr std::chrono::seconds longestWait{1};
 
+// Says so as long as it lives.
+class Pumping {
+public:
+    explicit Pumping(bool& flag) : flag_(flag) { flag_ = true; }
+    ~Pumping() { flag_ = false; }
+    Pumping(const Pumping&) = delete;
+    Pumping& operator=(const Pumping&) = delete;
+
+private:
+    bool& flag_;
+};
+
 // Whose queue is void: whoever left, and whoever joined anew, perhaps for less than it had asked for before.
 std::optional<RecordId> departed(const Committed& news) {
     if (const auto* left = std::get_if<ClientLeft>(&news)) return left->id;
@@ -87,7 +99,7 @@ Delivery::Delivery(const Clock& clock, const Options& options, Ledger& ledger)
           clock, options.dispatch, *ledger_, [this](Ticket ticket) { courier_.drop(ticket); },
           [this](RecordId client) { return callOnOpening(client); }),
       timer_(loop_, [this] { pump(); }),
-      pumpSoon_(loop_, [this] { pump(); }) {}
+      endOfTurn_(loop_, [this] { pump(); }) {}
 
 Delivery::~Delivery() {
     stop();
@@ -165,7 +177,7 @@ net::Callback Delivery::callOnOpening(RecordId client) {
     return [this, mailbox = mailbox_, client] {
         mailbox->post([this, client] {
             dispatcher_.gateOpened(client);
-            pumpSoon_.ask();
+            pumpSoon();
         });
     };
 }
@@ -177,19 +189,18 @@ void Delivery::begin(const Snapshot& rows) noexcept {
 }
 
 void Delivery::onNews(const std::vector<Committed>& news) noexcept {
-    for (const Committed& one : news) {
+    for (const Committed& one : news)
         dispatcher_.hear(one);
-        onProcessed(one);
-    }
+    onProcessed(news);
     pump();
 }
 
-void Delivery::onProcessed(const Committed& news) {
-    if (std::holds_alternative<AllReloaded>(news)) {
-        const std::scoped_lock lock(mutex_);
-        --reloads_;
-    } else if (const auto client = departed(news)) {
-        const std::scoped_lock lock(mutex_);
+void Delivery::onProcessed(const std::vector<Committed>& news) {
+    const std::scoped_lock lock(mutex_);
+    for (const Committed& one : news) {
+        if (std::holds_alternative<AllReloaded>(one)) --reloads_;
+        const auto client = departed(one);
+        if (!client) continue;
         const auto found = departures_.find(*client);
         if (--found->second == 0) departures_.erase(found);
     }
@@ -201,18 +212,24 @@ void Delivery::onEnd(Ticket ticket, std::string_view trouble) {
     } else {
         dispatcher_.failed(ticket, trouble);
     }
-    pumpSoon_.ask();
+    pumpSoon();
 }
 
 void Delivery::pump() {
+    const Pumping pumping(pumping_);
     for (int round = 0; round < mostRounds; ++round) {
         dispatcher_.tick();
         const std::size_t begun = beginSome();
         const std::size_t ended = courier_.settle();
         if (begun == 0 && ended == 0) return armTimer();
     }
-    loop_.post([this] { pump(); });  // in a later turn: the loop has other work, too
-    armTimer();
+    timer_.startOnce(std::chrono::milliseconds{0});  // in another turn: the loop has other work, too
+}
+
+// The pump goes round by itself, and what is asked for in a turn would be done before the loop looks at
+// anything else.
+void Delivery::pumpSoon() {
+    if (!pumping_) endOfTurn_.ask();
 }
 
 void Delivery::armTimer() {

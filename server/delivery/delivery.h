@@ -69,9 +69,10 @@ private:
     void onNews(const std::vector<Committed>& news) noexcept;
     [[nodiscard]] net::Callback callOnOpening(RecordId client);
     void begin(const Snapshot& rows) noexcept;
-    void onProcessed(const Committed& news);
+    void onProcessed(const std::vector<Committed>& news);
     void onEnd(Ticket ticket, std::string_view trouble);
     void pump();
+    void pumpSoon();
     void armTimer();
     [[nodiscard]] std::size_t beginSome();
     [[nodiscard]] bool begin(const Errand& errand);
@@ -86,8 +87,9 @@ private:
     Courier courier_;
     Dispatcher dispatcher_;
     net::Timer timer_;
-    net::EndOfTurn
-        pumpSoon_;  // once for all that ends in a turn, so that the next connections begin together
+    // Once for all that ends in a turn, so that the next connections begin together.
+    net::EndOfTurn endOfTurn_;
+    bool pumping_ = false;
 
     // Held while a connection is begun and while departures are counted.
     std::mutex mutex_;

@@ -38,12 +38,11 @@ void Dispatcher::look(ClientIndex client) {
     if (active.state == State::underWay || active.state == State::leaving ||
         active.state == State::removingLater)
         return;
-    if (active.gate && isHeldBack(client, *active.gate)) {
+    if (isHeldBack(client, active)) {
         withdraw(client, active);
         active.state = State::gated;
         return;
     }
-    active.gate.reset();
     if (active.state == State::queued) return;
     withdraw(client, active);
     const SteadyTime due = active.schedule.due(rules_.retry);
@@ -74,7 +73,7 @@ void Dispatcher::withdraw(ClientIndex client, Active& active) {
     active.ticket = 0;
 }
 
-// Forgets all about what it had to get.
+// Forgets all about what it had to get. Replies that were not written yet still come first.
 void Dispatcher::dismiss(ClientIndex client) {
     const auto found = active_.find(client);
     if (found == active_.end()) return;
@@ -84,14 +83,27 @@ void Dispatcher::dismiss(ClientIndex client) {
         if (end(ticket)) recall_(ticket);
     }
     withdraw(client, active);
-    active_.erase(found);
+    auto gates = std::move(active.gates);
+    if (gates.empty()) {
+        active_.erase(found);
+    } else {
+        active = Active{};
+        active.gates = std::move(gates);
+    }
 }
 
 // Nearly every gate opens before there is anything to get: nobody is called for that, which would cost more
 // than all else that is done about a registration here.
-bool Dispatcher::isHeldBack(ClientIndex client, ReplyGate& gate) {
-    if (gate.isOpen()) return false;
-    return !log_->isBehind(client) || gate.whenOpened(callOnOpening_(table_.clients[client].id));
+bool Dispatcher::isHeldBack(ClientIndex client, Active& active) {
+    auto& gates = active.gates;
+    while (!gates.empty()) {
+        ReplyGate& first = *gates.front();
+        const bool isShut = !first.isOpen() && (!log_->isBehind(client) ||
+                                                first.whenOpened(callOnOpening_(table_.clients[client].id)));
+        if (isShut) return true;
+        gates.erase(gates.begin());
+    }
+    return false;
 }
 
 void Dispatcher::gateOpened(RecordId id) {
@@ -102,10 +114,10 @@ void Dispatcher::gateOpened(RecordId id) {
 // Of a client that has nothing to get nothing is kept, once its gate is open. They open nearly in order.
 void Dispatcher::forgetOpened() {
     for (; !shut_.empty() && shut_.front().second->isOpen(); shut_.pop_front()) {
-        const auto& [client, gate] = shut_.front();
+        const ClientIndex client = shut_.front().first;
         const auto found = active_.find(client);
-        if (found == active_.end() || found->second.gate != gate) continue;
-        if (found->second.state == State::gated && !log_->isBehind(client)) active_.erase(found);
+        if (found == active_.end() || found->second.state != State::gated || log_->isBehind(client)) continue;
+        if (!isHeldBack(client, found->second)) active_.erase(found);
     }
 }
 

@@ -11,7 +11,7 @@
 //            their turn among the doubtful (the client may then get an event twice). Round robin within a
 //            lane.
 // Memory     An idle client takes a Client and 5 to 11 bytes of table. All else is kept only of clients
-//            that have something to get.
+//            that have something to get, or whose reply was not written when it was last looked.
 // Threads    One at a time. No sockets; the Ledger must call `done` on the same thread.
 // Errors     std::bad_alloc, after which the object can only be destroyed or started anew.
 #pragma once
@@ -69,7 +69,8 @@ struct Errand {
 
 class Dispatcher {
 public:
-    // Calls gateOpened() for that client, on the dispatcher's thread, some time after it was called on any.
+    // Makes what a gate calls when it opens, on any thread: gateOpened(client) must follow on the
+    // dispatcher's.
     using CallOnOpening = std::function<std::function<void()>(RecordId client)>;
 
     // `recall`: the errand is not wanted any more, and is not to be reported.
@@ -125,7 +126,7 @@ private:
         std::size_t collapsedTo = 0;
         std::vector<TriedAttempt> tried;
     };
-    // Of a client that has something to get, or whose gate is shut.
+    // Of a client that has something to get, or one of whose gates is shut.
     struct Active {
         State state = State::idle;
         Lane lane = Lane::quick;
@@ -134,7 +135,7 @@ private:
         Ticket ticket = 0;     // of what it waits for: its place in a queue, an errand, a removal
         SteadyTime since{};    // since when it is under way, or until when it waits
         Sequence sequence = 0;
-        std::shared_ptr<ReplyGate> gate;
+        std::vector<std::shared_ptr<ReplyGate>> gates;  // shut when they came
         std::unique_ptr<Trouble> trouble;
     };
     struct Place {
@@ -185,11 +186,12 @@ private:
     // One client's way.
     [[nodiscard]] Wants wantsOf(ClientIndex client) const;
     void look(ClientIndex client);
-    [[nodiscard]] bool isHeldBack(ClientIndex client, ReplyGate& gate);
+    [[nodiscard]] bool isHeldBack(ClientIndex client, Active& active);
     void forgetOpened();
     void queue(ClientIndex client, Active& active);
     void waitUntil(ClientIndex client, Active& active, SteadyTime time);
     void withdraw(ClientIndex client, Active& active);
+    // Its gates stay.
     void dismiss(ClientIndex client);
     [[nodiscard]] std::optional<Errand> takeFrom(Lane which);
     Errand begin(ClientIndex client, Active& active, Lane which, NumberedEvent event);

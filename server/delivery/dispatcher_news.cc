@@ -115,7 +115,7 @@ void Dispatcher::hear(const ClientChanged& changed) {
     if (found == active_.end() && log_->waiting(client) == 0 && !isShut) return;
     Active& active = active_[client];
     if (isShut) {
-        active.gate = changed.gate;
+        active.gates.push_back(changed.gate);
         shut_.emplace_back(client, changed.gate);
     }
     active.schedule.heard();
@@ -139,6 +139,7 @@ void Dispatcher::hear(const ClientLeft& left) {
     if (left.evicted) logRemoved(givenUp(client));
     crashPoint("client_left");
     dismiss(client);
+    active_.erase(client);  // replies to whoever is gone hold nobody back
     log_->leave(client);
     matching_.remove(client);
     table_.byId.remove(client, hashOf(left.id),
@@ -219,8 +220,9 @@ void Dispatcher::start(const Snapshot& rows) {
     const auto leaving = allGivenUp();
     // Whoever has not got its reply yet still gets it first.
     std::vector<std::pair<RecordId, std::shared_ptr<ReplyGate>>> gates;
-    for (auto& [client, active] : active_) {
-        if (active.gate) gates.emplace_back(table_.clients[client].id, std::move(active.gate));
+    for (const auto& [client, active] : active_) {
+        for (const auto& gate : active.gates)
+            gates.emplace_back(table_.clients[client].id, gate);
     }
     forgetAll();
     kept_ = rows.mark;
@@ -245,7 +247,7 @@ void Dispatcher::start(const Snapshot& rows) {
         const ClientIndex client = find(id);
         if (client == noSlot) continue;
         shut_.emplace_back(client, gate);
-        active_[client].gate = std::move(gate);
+        active_[client].gates.push_back(std::move(gate));
         behind.push_back(client);
     }
     for (const ClientIndex client : behind)

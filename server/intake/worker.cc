@@ -107,23 +107,23 @@ void Worker::decide(const IpAddress& peer, const IpAddress& local, RegistrationM
     endOfTurn_.ask();
 }
 
-// All messages of a turn together: they make one large commit instead of several small ones, which costs each
-// of them less, and a lone one waits for nothing.
+// All messages of a turn together: they make large commits instead of many small ones, which costs each of
+// them less, and a lone one waits for nothing.
 void Worker::submitAsked() {
-    for (Asked& asked : asked_)
+    for (Asked& asked : std::exchange(asked_, {}))
         submit(asked);
-    asked_.clear();
     crashPoint("submitted");
 }
 
 void Worker::submit(Asked& asked) try {
     // A copy of `decided`: when there is no memory, the session still has to hear of it.
-    shared_.submit(asked.peer, asked.local, std::move(asked.message),
-                   [this, decided = asked.decided](Decision decision) {
-                       // Shared, because what is posted must be copyable and a hold is not.
-                       auto held = std::make_shared<Decision>(std::move(decision));
-                       loop_.post([decided, held = std::move(held)] { decided(std::move(*held)); });
-                   });
+    shared_.submit(
+        asked.peer, asked.local, std::move(asked.message),
+        [this, decided = asked.decided](Decision decision) mutable {
+            // Shared, because what is posted must be copyable and a hold is not.
+            auto held = std::make_shared<Decision>(std::move(decision));
+            loop_.post([decided = std::move(decided), held = std::move(held)] { decided(std::move(*held)); });
+        });
 } catch (const std::exception& fault) {
     log(msg::internalFault, fault.what());
     asked.decided({});

@@ -131,7 +131,10 @@ void Timer::cancel() noexcept {
 
 EndOfTurn::EndOfTurn(Loop& loop, Callback work) : work_(std::move(work)) {
     const auto onEvent = [](evutil_socket_t, short, void* self) {
-        guarded(static_cast<EndOfTurn*>(self)->work_);
+        guarded([self] {
+            const auto callback = static_cast<EndOfTurn*>(self)->work_;  // it may destroy this
+            callback();
+        });
     };
     event_.reset(event_new(loop.base(), -1, 0, onEvent, this));
     if (!event_) throw std::runtime_error("no event: out of memory");
@@ -143,7 +146,10 @@ void EndOfTurn::ask() noexcept {
 
 SignalWatch::SignalWatch(Loop& loop, int signal, Callback onSignal) : onSignal_(std::move(onSignal)) {
     const auto onEvent = [](evutil_socket_t, short, void* self) {
-        guarded(static_cast<SignalWatch*>(self)->onSignal_);
+        guarded([self] {
+            const auto callback = static_cast<SignalWatch*>(self)->onSignal_;  // it may destroy the watch
+            callback();
+        });
     };
     signal_.reset(event_new(loop.base(), signal, EV_SIGNAL | EV_PERSIST, onEvent, this));
     if (!signal_ || event_add(signal_.get(), nullptr) != 0) throw std::runtime_error("cannot watch a signal");

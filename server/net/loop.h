@@ -80,12 +80,13 @@ private:
     EventPtr timer_;
 };
 
-// Runs its work at the end of the loop's turn in which that was asked for: after all that was ready.
+// Runs its work at the end of the loop's turn in which that was asked for: after all that was ready. Work
+// that asks again runs again before the loop looks at anything else. A stop in the same turn drops it.
 class EndOfTurn {
 public:
     EndOfTurn(Loop& loop, Callback work);
 
-    // On the loop's thread. However often it is called in a turn, the work is done once.
+    // On the loop's thread. However often it is called before the work runs, that is done once.
     void ask() noexcept;
 
 private:

@@ -154,6 +154,11 @@ class Staging {
 public:
     // `tells`: decisions carry what those who deliver have to hear.
     explicit Staging(const Registry& base, bool tells = true);
+    Staging(const Staging&) = delete;
+    Staging& operator=(const Staging&) = delete;
+    Staging(Staging&&) = default;
+    Staging& operator=(Staging&&) = delete;
+    ~Staging() = default;
 
     // Decides one request at the time `now`.
     Decision decide(const Request& request, WallTime now);
@@ -224,9 +229,10 @@ private:
     Sequence last_;
     std::size_t bytes_ = 0;
     EventChanges events_;
-    std::vector<CallbackAddress> touched_;
     // The new entry of a touched address; nothing where it was forgotten.
-    std::unordered_map<CallbackAddress, std::optional<Entry>> entries_;
+    using Entries = std::unordered_map<CallbackAddress, std::optional<Entry>>;
+    Entries entries_;
+    std::vector<Entries::value_type*> touched_;  // in their order
     // Clients whose message changed nothing.
     std::unordered_set<CallbackAddress> heard_;
 };

@@ -299,7 +299,8 @@ std::size_t Staging::bytesAtMost(const Request& request) const {
 
 void Staging::put(const CallbackAddress& address, std::optional<Entry> entry) {
     if (entry) bytes_ += entry->registrations.size();
-    if (entries_.insert_or_assign(address, std::move(entry)).second) touched_.push_back(address);
+    const auto [touched, isNew] = entries_.insert_or_assign(address, std::move(entry));
+    if (isNew) touched_.push_back(&*touched);
 }
 
 void Staging::forgetOldRemovals(WallTime now, std::size_t most) {
@@ -314,8 +315,8 @@ void Staging::forgetOldRemovals(WallTime now, std::size_t most) {
 std::vector<Change> Staging::changes() const {
     std::vector<Change> changes;
     changes.reserve(touched_.size());
-    for (const auto& address : touched_) {
-        const auto& entry = entries_.at(address);
+    for (const auto* touched : touched_) {
+        const auto& [address, entry] = *touched;
         if (!entry) {
             changes.emplace_back(ForgottenRecord{base_.find(address)->id, address});
         } else if (entry->isClient()) {
@@ -328,8 +329,8 @@ std::vector<Change> Staging::changes() const {
 }
 
 void adopt(Registry& registry, Staging&& staging) {
-    for (const auto& address : staging.touched_)
-        registry.apply(address, std::move(staging.entries_.at(address)));
+    for (auto* touched : staging.touched_)
+        registry.apply(touched->first, std::move(touched->second));
     registry.clients_ = staging.clients_;
     registry.lastId_ = staging.lastId_;
     registry.last_ = staging.last_;

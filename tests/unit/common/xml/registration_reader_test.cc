@@ -204,6 +204,9 @@ TEST_F(RegistrationReaderTest, SaysTheSameHoweverTheXmlDeclarationIsSpelled) {
     for (const auto& rest : rests) {
         const auto shown = said("<?xml version='1.0'?>" + rest);
         EXPECT_EQ(said("<?xml version=\"1.0\"?>" + rest), shown) << rest;
+        EXPECT_EQ(said(R"(<?xml version="1.0" encoding="UTF-8" standalone="no"?>)" + rest),
+                  said("<?xml version='1.0' encoding='UTF-8' standalone='no'?>" + rest))
+            << rest;
         EXPECT_EQ(said("<?xml version=\"1.0\" encoding=\"UTF-8\"?>" + rest),
                   said("<?xml version='1.0' encoding='UTF-8'?>" + rest))
             << rest;

@@ -2,12 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/delivery/delivery.h"
 
+#include <cstdint>
 #include <future>
 #include <thread>
 
 #include <gmock/gmock.h>
 
 #include "common/xml/event_writer.h"
+#include "tests/support/log_lines.h"
 #include "tests/unit/server/delivery/client_sockets.h"
 #include "tests/unit/server/delivery/dispatcher_world.h"
 
@@ -44,6 +46,22 @@ protected:
                            {id, client.address(), encodeRegistrations(groups({name})), IpAddress{}, at, at},
                            {},
                            std::move(gate)});
+    }
+    // Clients on a host where nothing listens.
+    void joinDead(std::size_t count, const std::string& name) {
+        for (RecordId id = 1; id <= count; ++id) {
+            const auto port = static_cast<std::uint16_t>(20'000 + id);
+            hear(ClientChanged{ClientChanged::How::joined,
+                               {id,
+                                {IpAddress::parse("127.9.9.9").value(), port},
+                                encodeRegistrations(groups({name})),
+                                IpAddress{},
+                                id,
+                                id},
+                               {},
+                               nullptr});
+        }
+        last_ = count;
     }
     void publish(const std::string& name) { hear(EventPublished{++last_, groupEvent(name)}); }
     static std::string document(const std::string& name) { return xml::writeEvent(*groupEvent(name)); }
@@ -94,6 +112,22 @@ TEST_F(DeliveryTest, ManyClientsGetTheirsWhileOneNeverReads) {
         for (const auto& client : clients)
             ASSERT_EQ(client.receive(), document("a"));
     }
+}
+
+TEST_F(DeliveryTest, SeesToOthersWhileVeryManyAttemptsFailAtOnce) {
+    constexpr std::size_t clients = 6'000;
+    const support::LogLines lines;
+    delivery_->start(std::make_shared<const Snapshot>());
+    joinDead(clients, "a");
+    std::promise<std::size_t> failed;
+    whileItIsBusy([&] {
+        publish("a");
+        delivery_->ping([&] { delivery_->ping([&] { failed.set_value(lines.count("CRNPD-DLV-002")); }); });
+    });
+    const auto failedByThen = failed.get_future().get();
+    EXPECT_GT(failedByThen, 0U);
+    EXPECT_LT(failedByThen, clients);
+    delivery_.reset();
 }
 
 TEST_F(DeliveryTest, TheReplyComesFirst) {

@@ -95,6 +95,29 @@ TEST_F(DispatcherTest, TheGateOfAnEarlierMessageLetsNothingThrough) {
     EXPECT_THAT(takers(), ElementsAre(1));
 }
 
+TEST_F(DispatcherTest, AGateLeavesWithItsClient) {
+    const auto gate = std::make_shared<ReplyGate>();
+    join(1, {"a"}, gate);
+    leave(1);
+    join(2, {"a"});
+    publish("a");
+    EXPECT_THAT(takers(), ElementsAre(2));
+}
+
+TEST_F(DispatcherTest, EveryReplyComesFirstInWhateverOrderTheyAreWritten) {
+    const auto first = std::make_shared<ReplyGate>();
+    const auto second = std::make_shared<ReplyGate>();
+    join(1, {"a"}, first);
+    join(1, {"a"}, second);
+    publish("a");
+    second->open();
+    EXPECT_THAT(takers(), IsEmpty());
+    dispatcher.tick();
+    EXPECT_THAT(takers(), IsEmpty());
+    first->open();
+    EXPECT_THAT(takers(), ElementsAre(1));
+}
+
 TEST_F(DispatcherTest, AFailedAttemptIsRepeatedWhenItIsDue) {
     join(1, {"a"});
     const Sequence event = publish("a");

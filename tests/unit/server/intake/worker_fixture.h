@@ -73,10 +73,7 @@ protected:
             std::vector<Network>{});
     }
     void submit(exchange::Decider::Decided decided) {
-        if (failures > 0) {
-            --failures;
-            throw std::bad_alloc();
-        }
+        if (++requests == failing) throw std::bad_alloc();
         if (decidesAtOnce) return decided({Reply{StatusCode::ok, "done"}, 1, ReplyHold(gate)});
         {
             const std::scoped_lock lock(mutex);
@@ -94,7 +91,8 @@ protected:
     [[nodiscard]] Client connect() const { return Client(socket->address()); }
 
     bool decidesAtOnce = false;
-    int failures = 0;  // of so many requests before others are taken
+    int requests = 0;
+    int failing = 0;  // the request that cannot be submitted
     std::mutex mutex;
     std::condition_variable arrived;
     std::deque<exchange::Decider::Decided> pending;

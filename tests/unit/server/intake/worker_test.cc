@@ -27,15 +27,18 @@ TEST_F(WorkerTest, ClosesWithoutAReplyWhenNobodyKnowsTheOutcome) {
     EXPECT_EQ(worker->statistics().unanswered, 1U);
 }
 
-TEST_F(WorkerTest, ARequestThatCouldNotBeSubmittedIsClosedAndOthersAreNot) {
-    failures = 1;
+TEST_F(WorkerTest, OfTheMessagesOfOneTurnOnlyTheOneThatCannotBeSubmittedIsClosed) {
+    failing = 2;
     decidesAtOnce = true;
-    const auto first = connect();
-    first.send(addClient);
-    EXPECT_EQ(first.reply(), "");
-    const auto second = connect();
-    second.send(addClient);
-    EXPECT_TRUE(second.hasReply("OK"));
+    std::promise<void> allAreThere;
+    worker->ping([there = allAreThere.get_future().share()] { there.wait(); });
+    const std::array clients{connect(), connect(), connect()};
+    for (const auto& client : clients)
+        client.send(addClient);
+    allAreThere.set_value();
+    EXPECT_TRUE(clients[0].hasReply("OK"));
+    EXPECT_EQ(clients[1].reply(), "");
+    EXPECT_TRUE(clients[2].hasReply("OK"));
 }
 
 TEST_F(WorkerTest, AHostThatIsNotAllowedGetsFail) {

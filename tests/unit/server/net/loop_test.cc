@@ -66,6 +66,25 @@ TEST(LoopTest, TheEndOfATurnComesOnceAndAfterAllThatWasReady) {
     EXPECT_EQ(order, (std::vector<std::string>{"posted", "timer", "end"}));
 }
 
+TEST(LoopTest, TheEndOfATurnComesAgainForWhoeverAsksAgain) {
+    Loop loop;
+    int ends = 0;
+    EndOfTurn* again = nullptr;
+    EndOfTurn end(loop, [&] {
+        if (++ends == 1) again->ask();
+    });
+    again = &end;
+    loop.post([&] { end.ask(); });
+    Timer timer(loop, [&] {
+        EXPECT_EQ(ends, 2);
+        end.ask();
+        loop.stop();
+    });
+    timer.startOnce(5ms);
+    loop.run();
+    EXPECT_EQ(ends, 3);
+}
+
 TEST(LoopTest, WorkThatIsNeverRunIsDestroyed) {
     const auto token = std::make_shared<int>(0);
     {
