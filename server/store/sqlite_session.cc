@@ -70,7 +70,7 @@ Result<void> SqliteSession::configure(const SqliteOptions& options) {
         "PRAGMA cell_size_check=ON;"
         "PRAGMA trusted_schema=OFF;"
         "PRAGMA cache_size=-32000;"  // kB: random updates among a million clients
-        "PRAGMA journal_size_limit=16777216;"
+        "PRAGMA journal_size_limit=83886080;"
         "PRAGMA wal_autocheckpoint=" +
         std::to_string(options.checkpointPages);
     if (const int code = connection_.run(pragmas.c_str()); code != SQLITE_OK) {

@@ -24,8 +24,9 @@ namespace crnpd::store {
 
 struct SqliteOptions {
     std::string path;
-    // Pages in the WAL after which a commit moves them into the file.
-    unsigned checkpointPages = 4000;
+    // Pages in the WAL after which a commit moves them into the file. Nobody is answered in the meantime, so
+    // it is to be rare; but a start after a crash reads all of them.
+    unsigned checkpointPages = 16000;
     // The name of a registered SQLite VFS; empty is SQLite's own. For tests that let the disk fail.
     std::string vfs;
 };
