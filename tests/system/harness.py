@@ -343,8 +343,8 @@ def text_of(registration):
 # --- namespaces and tools --------------------------------------------------------------------------------------
 
 
-def crnpctl(*arguments, stdin=b"", patience=PATIENCE):
-    return subprocess.run([CRNPCTL, *map(str, arguments)], input=stdin, capture_output=True, timeout=patience, check=False)
+def crnpctl(*arguments, stdin=b""):
+    return subprocess.run([CRNPCTL, *map(str, arguments)], input=stdin, capture_output=True, timeout=PATIENCE, check=False)
 
 
 def namespace_command(*kinds):
