@@ -106,9 +106,9 @@ bool Dispatcher::isHeldBack(ClientIndex client, Active& active) {
     return false;
 }
 
-void Dispatcher::gateOpened(RecordId id) {
-    const ClientIndex client = find(id);
-    if (client != noSlot && active_.contains(client)) look(client);
+void Dispatcher::gateOpened(RecordId client) {
+    const ClientIndex index = find(client);
+    if (index != noSlot && active_.contains(index)) look(index);
 }
 
 // Of a client that has nothing to get nothing is kept, once its gate is open. They open nearly in order.
