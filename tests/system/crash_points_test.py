@@ -14,6 +14,7 @@ import tempfile
 import time
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import checker
 import delivery_checker
@@ -41,17 +42,21 @@ def points_of(store, *brought_by):
 
 
 def arm(server, point, turn):
-    """Its next start is one that ends there."""
+    """Its next start is one that ends there, and what it says then is all that its standard error holds."""
     server.env = {"CRNPD_CRASH_AT": f"{point}:{turn}"}
+    server.errors.unlink(missing_ok=True)
 
 
 def wait_until_dead(server, point, patience=REACHED_WITHIN, since=0.0):
-    """A moment at which it was still alive, just before; `since` if it died before anybody looked."""
-    alive = now = since
+    """A moment at which it had not come to its point, just before; `since` if it died before anybody looked. That it has not
+    been waited for proves nothing: its connections are closed before, and on a busy machine long before."""
+    alive = since
 
     def ended():
-        nonlocal alive, now
-        alive, now = now, time.monotonic()
+        nonlocal alive
+        now = time.monotonic()
+        if "crash point" not in server.errors.read_text(encoding="utf-8", errors="replace"):
+            alive = now
         return server.process.poll() is not None
 
     wait_for(ended, lambda: f"the crash point {point}; the server said:\n{server.said()}", patience, pause=0.002)
@@ -396,6 +401,13 @@ class ThisTest(unittest.TestCase):
             server.kill()
             with self.assertRaisesRegex(AssertionError, "and not at parsed"):
                 wait_until_dead(server, "parsed")
+
+    def test_takes_a_death_for_as_early_as_it_may_have_been(self):
+        with tempfile.TemporaryDirectory(prefix="crnpd-late-") as folder:
+            errors = Path(folder) / "stderr"
+            errors.write_text("crash point parsed\n", encoding="utf-8")
+            process = mock.Mock(returncode=-signal.SIGKILL, poll=mock.Mock(side_effect=[None, None, None, -signal.SIGKILL]))
+            self.assertEqual(wait_until_dead(mock.Mock(errors=errors, process=process), "parsed", since=5.0), 5.0)
 
     def test_has_a_way_to_every_point(self):
         ways = {SQLITE: {LOAD, START, STOP, DEAD, DUMP, RESTORE, NEW_FILE}, ETCD: {LOAD, START, STOP, LEASE, DEAD, DUMP, STANDBY, RESTORE}}
