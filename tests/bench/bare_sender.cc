@@ -3,7 +3,7 @@
 
 // The yardstick of the delivery benchmark: what the connections alone cost.
 //
-//     bare_sender FIRST_PORT PORTS ADDRESSES EVENTS PARALLEL confirmed|blind
+//     bare_sender FIRST_PORT PORTS ADDRESSES EVENTS PARALLEL confirmed|polling|blind
 //
 // Sends EVENTS documents to each of PORTS x ADDRESSES clients (127.0.1.1 and the following addresses), a
 // connection each: connect, write, shut down, close; one at a time to a client, PARALLEL at once, clients in
@@ -45,6 +45,7 @@ struct Options {
     unsigned events = 0;
     unsigned parallel = 0;
     bool confirmed = false;
+    bool sleeps = true;
 };
 
 // About as long as an event of section 6.
@@ -80,7 +81,8 @@ public:
             while (!waiting_.empty() && open_.size() < options_.parallel)
                 start();
             if (open_.empty()) continue;
-            const int count = ::epoll_wait(poll_, events.data(), static_cast<int>(events.size()), -1);
+            const int count =
+                ::epoll_wait(poll_, events.data(), static_cast<int>(events.size()), options_.sleeps ? -1 : 0);
             if (count < 0 && errno != EINTR) fail("epoll_wait");
             for (int i = 0; i < count; ++i)
                 goOn(events.at(static_cast<std::size_t>(i)).data.fd);
@@ -169,12 +171,12 @@ unsigned number(std::string_view text) {
 }
 
 Options parse(std::span<char* const> arguments) {
-    if (arguments.size() != 7 ||
-        (std::string_view(arguments[6]) != "confirmed" && std::string_view(arguments[6]) != "blind"))
+    const std::string_view way = arguments.size() == 7 ? arguments[6] : "";
+    if (way != "confirmed" && way != "polling" && way != "blind")
         throw std::invalid_argument(
-            "usage: bare_sender FIRST_PORT PORTS ADDRESSES EVENTS PARALLEL confirmed|blind");
-    return {number(arguments[1]), number(arguments[2]), number(arguments[3]),
-            number(arguments[4]), number(arguments[5]), std::string_view(arguments[6]) == "confirmed"};
+            "usage: bare_sender FIRST_PORT PORTS ADDRESSES EVENTS PARALLEL confirmed|polling|blind");
+    return {number(arguments[1]), number(arguments[2]), number(arguments[3]), number(arguments[4]),
+            number(arguments[5]), way != "blind",       way != "polling"};
 }
 
 }  // namespace

@@ -5,8 +5,8 @@
 Deliveries   The clients are ports of event_sink, which accepts, reads to the end of file and closes. It is stopped
              (SIGSTOP) while the events are published, and counted is from the first document that it takes when it
              goes on to the last one: so the speed of publishing is no part of the figure. bare_sender sends as many documents
-             to the same clients, "confirmed" (waits for the peer's close, as crnpd must) and "blind". They take turns,
-             in an order that rotates; a ratio is the median of the rounds' ratios.
+             to the same clients, "confirmed" (waits for the peer's close, as crnpd must), "polling" (does too, and never
+             sleeps) and "blind". They take turns, in an order that rotates; a ratio is the median of the rounds' ratios.
 Latency      Of one event to all clients, from before it is published to the end of file at the client.
 Stored       A server with an empty store, then the same with so many clients restored from a dump and started anew, and
              idle.
@@ -188,15 +188,16 @@ class Comparison:
 
     def run(self):
         """{name: [deliveries a second of each round]}"""
-        names, results = ["confirmed", "blind", "crnpd"], {}
+        names, results = list(NAMES), {}
         for turn in range(self.options.rounds):
-            for name in names[turn % 3:] + names[:turn % 3]:
+            for name in names[turn % len(names):] + names[:turn % len(names)]:
                 results.setdefault(name, []).append(self.per_second(name))
                 print(f"[{turn + 1}/{self.options.rounds}] {self.count:6} clients, {name:10} {results[name][-1]:8.0f}/s", file=sys.stderr, flush=True)
         return results
 
 
-NAMES = {"confirmed": "bare, waits for the peer's close", "blind": "bare, does not wait", "crnpd": "crnpd"}
+NAMES = {"confirmed": "bare, waits for the peer's close", "polling": "bare, waits for it and never sleeps", "blind": "bare, does not wait",
+         "crnpd": "crnpd"}
 
 
 def compare(options):
