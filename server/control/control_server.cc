@@ -26,7 +26,6 @@ namespace crnpd::control {
 namespace {
 
 constexpr int backlog = 64;
-constexpr int reapTime = 200;  // ms
 
 using Steady = std::chrono::steady_clock;
 
@@ -75,6 +74,11 @@ bool writeAll(int fd, std::string_view text) {
     return true;
 }
 
+void reset(const UniqueFd& wake) {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const auto length = ::read(wake.fd(), &count, sizeof count);
+}
+
 // Ends with a FIN: a socket that is closed with bytes unread would take the reply from a peer that is still
 // sending.
 void sayFarewell(int fd) {
@@ -99,7 +103,7 @@ Result<void> ControlServer::start(const std::filesystem::path& socket, mode_t mo
     const auto name = nameOf(socket);
     if (auto cleared = clear(socket, name); !cleared) return cleared;
 
-    UniqueFd wake(::eventfd(0, EFD_CLOEXEC));
+    UniqueFd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!wake) return systemError(errno);
     auto fd = unixSocket();
     if (!fd) return systemError(errno);
@@ -110,6 +114,7 @@ Result<void> ControlServer::start(const std::filesystem::path& socket, mode_t mo
     path_ = socket;
     listener_ = std::move(fd);
     wake_ = std::move(wake);
+    stopping_ = false;
     if (auto listening = listen(mode); !listening) {
         ::unlink(socket.c_str());
         listener_.reset();
@@ -131,8 +136,8 @@ Result<void> ControlServer::listen(mode_t mode) {
 
 void ControlServer::stop() {
     if (!listener_) return;
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const auto written = ::write(wake_.fd(), &one, sizeof one);
+    stopping_ = true;
+    wakeAcceptor();
     acceptor_.join();
     ::unlink(path_.c_str());
     listener_.reset();
@@ -141,15 +146,21 @@ void ControlServer::stop() {
     reap(true);
 }
 
+void ControlServer::wakeAcceptor() noexcept {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(wake_.fd(), &one, sizeof one);
+}
+
 void ControlServer::accept() {
     auto resume = Steady::now();
-    while (true) {
+    while (!stopping_) {
         reap(false);
-        const bool takes = conversations_.size() < mostConversations && Steady::now() >= resume;
+        const auto pause = std::chrono::ceil<std::chrono::milliseconds>(resume - Steady::now()).count();
+        const bool takes = conversations_.size() < mostConversations && pause <= 0;
         std::array<pollfd, 2> ready{
             {{wake_.fd(), POLLIN, 0}, {listener_.fd(), static_cast<short>(takes ? POLLIN : 0), 0}}};
-        ::poll(ready.data(), ready.size(), takes && conversations_.empty() ? -1 : reapTime);
-        if (ready[0].revents != 0) return;
+        ::poll(ready.data(), ready.size(), pause > 0 ? static_cast<int>(pause) : -1);
+        if (ready[0].revents != 0) reset(wake_);
         if (ready[1].revents == 0) continue;
         UniqueFd fd(::accept4(listener_.fd(), nullptr, nullptr, SOCK_CLOEXEC));
         const int error = errno;
@@ -188,6 +199,7 @@ void ControlServer::converse(Conversation& conversation) {
     }
     ::shutdown(fd, SHUT_RDWR);
     conversation.over = true;
+    wakeAcceptor();  // its place is free
 }
 
 void ControlServer::answer(int fd) {

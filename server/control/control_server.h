@@ -6,7 +6,7 @@
 //
 // Threads    One accepts, and each conversation has one of its own, because its operations wait for the
 //            committer and its peer may be a pager that nobody scrolls. At most `mostConversations`
-//            at once; others wait. start() and stop() are for the main thread.
+//            at once; others wait until one of these is over. start() and stop() are for the main thread.
 // Errors     start(): busy if a live server has the socket, io for anything else; nothing is left behind
 //            then. A socket file that a killed server has left behind is replaced. A conversation for
 //            which there is no thread or memory is closed, and the log says so.
@@ -63,6 +63,7 @@ private:
 
     [[nodiscard]] Result<void> listen(mode_t mode);
     void accept();
+    void wakeAcceptor() noexcept;
     void begin(UniqueFd fd);
     void converse(Conversation& conversation);
     void answer(int fd);
@@ -73,7 +74,8 @@ private:
     const xml::Runtime& runtime_;
     std::filesystem::path path_;
     UniqueFd listener_;
-    UniqueFd wake_;  // readable: stop accepting
+    UniqueFd wake_;  // readable: a conversation is over, or it is to stop
+    std::atomic<bool> stopping_{false};
     std::thread acceptor_;
     std::list<Conversation> conversations_;  // the acceptor's, and stop()'s after it
 };

@@ -3,6 +3,8 @@
 #include "server/control/control_server.h"
 
 #include <array>
+#include <chrono>
+#include <deque>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -198,6 +200,22 @@ TEST_F(ControlServerTest, SilentPeersNeitherKeepOthersNorTheStopWaiting) {
     server.stop();
     for (const auto& fd : silent)
         EXPECT_EQ(readAll(fd), "");
+}
+
+// Twenty times, because whoever is looked for now and then is found at once by chance.
+TEST_F(ControlServerTest, WhoeverWaitsGetsThePlaceOfWhomeverIsDone) {
+    ASSERT_TRUE(server.start(path, 0660));
+    std::deque<UniqueFd> silent;
+    while (silent.size() < ControlServer::mostConversations)
+        silent.push_back(connect());
+    const auto began = std::chrono::steady_clock::now();
+    for (int i = 0; i < 20; ++i) {
+        const auto waiting = connect();
+        silent.pop_front();
+        EXPECT_FALSE(ask(waiting, statusRequest).empty());
+        silent.push_back(connect());
+    }
+    EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(1));
 }
 
 TEST_F(ControlServerTest, ARequestWithoutEndIsDropped) {
