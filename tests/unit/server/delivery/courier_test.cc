@@ -101,6 +101,27 @@ TEST_F(CourierTest, IsNotDoneWhenTheClientClosesAmidALargeDocument) {
     EXPECT_THAT(result(), HasSubstr("reset"));
 }
 
+// Some at least: how often depends on the machine.
+TEST_F(CourierTest, DoesNotSleepOverAClientThatClosesAtOnce) {
+    constexpr int documents = 500;
+    auto client = std::async(std::launch::async, [this] {
+        int received = 0;
+        while (received < documents && client_.receive() == "text")
+            ++received;
+        return received;
+    });
+    std::size_t atOnce = 0;
+    for (int i = 0; i < documents; ++i) {
+        ended_.reset();
+        begin(client_.address(), "text");
+        atOnce += courier_.settle();
+        loop_.run();  // the end has been reported, or will be, and stops it
+        EXPECT_EQ(ended_, "");
+    }
+    EXPECT_EQ(client.get(), documents);
+    EXPECT_GT(atOnce, 0U);
+}
+
 TEST_F(CourierTest, ThrowsAwayWhatTheClientAnswers) {
     begin(client_.address(), "text");
     auto client = std::async(std::launch::async, [this] {
