@@ -434,9 +434,8 @@ inline constexpr Message<Text, Count, Count> queueCollapsed{
     level::warn,
     "{} is too slow: of {} events that waited for it only the {} that tell the current state are left",
     {"CLIENT", "WAITED", "LEFT"},
-    "The client gets the latest event of each kind instead of all. Find out why it does not take its events, "
-    "or raise "
-    "limits.queue_events."};
+    "The client gets the latest event of each kind instead of all. Find out why it does not take its events. "
+    "Raising limits.queue_events gives it more time, unless more than a million events wait."};
 
 inline constexpr Message<Text, Count, Text> clientGivenUp{
     "CRNPD-DLV-004",
@@ -466,8 +465,8 @@ inline constexpr Message<Text, Text> deliveryRowDamaged{
     level::err,
     "the stored {} cannot be read and is left out: {}",
     {"ROW", "REASON"},
-    "A damaged event is not delivered; a damaged client gets nothing until it registers again. Check the "
-    "store."};
+    "A damaged event is not delivered; whoever may have missed it gets the current state (CRNPD-DLV-010). A "
+    "damaged client gets nothing until it registers again. Check the store."};
 
 inline constexpr Message<Text> deliveryOutOfDescriptors{
     "CRNPD-DLV-008",
@@ -482,6 +481,15 @@ inline constexpr Message<Count, Count, Count> deliveryBegan{
     "delivers events: {} are stored, {} clients are registered, {} of them have not everything yet",
     {"EVENTS", "CLIENTS", "BEHIND"},
     "Nothing to do."};
+
+inline constexpr Message<Count, Count> stateInstead{
+    "CRNPD-DLV-010",
+    level::err,
+    "events may have been missed: {} stored ones cannot be read; {} clients get the current state of what "
+    "they asked for",
+    {"EVENTS", "CLIENTS"},
+    "They know how things are, but not what else happened. The lines before name the events. Check the "
+    "store."};
 
 // --- the log itself ---------------------------------------------------------------------------------
 
@@ -585,6 +593,7 @@ inline auto all() {
         describe(deliveryRowDamaged),
         describe(deliveryOutOfDescriptors),
         describe(deliveryBegan),
+        describe(stateInstead),
         describe(flood),
         describe(linesLost),
         describe(logNotReopened)};

@@ -179,9 +179,15 @@ private:
 
     // Starting anew.
     void forgetAll();
-    std::vector<NumberedEvent> readEvents(const Snapshot& rows, Sequence upTo, CurrentState& all,
-                                          std::vector<NumberedEvent>& older);
-    void readClients(const Snapshot& rows, const CurrentState& all, std::vector<ClientIndex>& behind);
+    struct StoredEvents {
+        CurrentState state;                // as of all of them
+        std::vector<NumberedEvent> older;  // up to the stored mark
+        std::vector<NumberedEvent> newer;
+        std::size_t unreadable = 0;
+        Sequence lastUnreadable = 0;
+    };
+    [[nodiscard]] StoredEvents readEvents(const Snapshot& rows) const;
+    void readClients(const Snapshot& rows, const StoredEvents& events, std::vector<ClientIndex>& behind);
 
     // One client's way.
     [[nodiscard]] Wants wantsOf(ClientIndex client) const;

@@ -227,14 +227,12 @@ void Dispatcher::start(const Snapshot& rows) {
     forgetAll();
     kept_ = rows.mark;
 
-    CurrentState all(rules_.mostKinds);
-    std::vector<NumberedEvent> older;
-    const auto newer = readEvents(rows, rows.mark.upTo, all, older);
-    log_ = std::make_unique<EventLog>(rules_.mostKinds, rows.mark.upTo, std::move(older));
+    auto stored = readEvents(rows);
+    log_ = std::make_unique<EventLog>(rules_.mostKinds, rows.mark.upTo, std::move(stored.older));
     std::vector<ClientIndex> behind;
-    readClients(rows, all, behind);
+    readClients(rows, stored, behind);
     std::vector<ClientIndex> wantedBy;
-    for (const auto& event : newer) {
+    for (const auto& event : stored.newer) {
         wantedBy.clear();
         matching_.match(*event.event, wantedBy);
         log_->append(event, wantedBy);
@@ -260,26 +258,28 @@ void Dispatcher::start(const Snapshot& rows) {
     log(msg::deliveryBegan, rows.events.size(), rows.clients.size(), log_->behind());
 }
 
-// The newer ones; those up to the mark are put into `older`.
-std::vector<NumberedEvent> Dispatcher::readEvents(const Snapshot& rows, Sequence upTo, CurrentState& all,
-                                                  std::vector<NumberedEvent>& older) {
-    std::vector<NumberedEvent> newer;
+Dispatcher::StoredEvents Dispatcher::readEvents(const Snapshot& rows) const {
+    StoredEvents stored{CurrentState(rules_.mostKinds), {}, {}};
     for (const EventRecord& row : rows.events) {
         auto event = decodeEvent(row.event);
         if (!event) {
             log(msg::deliveryRowDamaged, "event " + std::to_string(row.sequence), event.error().text);
+            ++stored.unreadable;
+            stored.lastUnreadable = row.sequence;
             continue;
         }
         NumberedEvent numbered{row.sequence, std::make_shared<const Event>(*std::move(event))};
-        all.put(numbered);
-        (row.sequence <= upTo ? older : newer).push_back(std::move(numbered));
+        stored.state.put(numbered);
+        (row.sequence <= rows.mark.upTo ? stored.older : stored.newer).push_back(std::move(numbered));
     }
-    return newer;
+    return stored;
 }
 
-void Dispatcher::readClients(const Snapshot& rows, const CurrentState& all,
+// Nobody can say who wanted an event that cannot be read: whoever may not have had it gets the current state.
+void Dispatcher::readClients(const Snapshot& rows, const StoredEvents& events,
                              std::vector<ClientIndex>& behind) {
     const auto& laggards = rows.mark.laggards;
+    std::size_t mayHaveMissed = 0;
     table_.byId.reserve(rows.clients.size());
     matching_.reserve(rows.clients.size());
     for (const ClientRecord& row : rows.clients) {
@@ -291,12 +291,16 @@ void Dispatcher::readClients(const Snapshot& rows, const CurrentState& all,
                              [](const MarkRecord::Laggard& one, RecordId id) { return one.client < id; });
         const bool lags = laggard != laggards.end() && laggard->client == row.id;
         const Sequence stored = lags ? laggard->position : rows.mark.upTo;
-        if (!lags && row.joined <= stored && row.added <= stored) continue;
-        const Resumption from = resumption(stored, row.joined, row.added);
+        Resumption from = resumption(stored, row.joined, row.added);
+        const bool missed = from.position < events.lastUnreadable;
+        if (!lags && row.joined <= stored && row.added <= stored && !missed) continue;
+        if (missed) ++mayHaveMissed;
+        from.owesState = from.owesState || missed;
         log_->resume(client, stored, from,
-                     from.owesState ? all.wanted(registrations, {}) : std::vector<Sequence>{});
+                     from.owesState ? events.state.wanted(registrations, {}) : std::vector<Sequence>{});
         behind.push_back(client);
     }
+    if (mayHaveMissed > 0) log(msg::stateInstead, events.unreadable, mayHaveMissed);
 }
 
 // --- for people

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/delivery/dispatcher.h"
 
+#include <map>
+
 #include <gmock/gmock.h>
 
 #include "common/messages.h"
@@ -327,6 +329,45 @@ TEST_F(DispatcherTest, DamagedRowsAreLeftOut) {
     rows.last = 4;
     dispatcher.start(rows);
     EXPECT_THAT(takers(), ElementsAre(2));
+}
+
+// Section 7 of docs/protocol.md: where events may have been missed, one of each type with the current state.
+TEST_F(DispatcherTest, WhoeverMayHaveMissedADamagedEventGetsTheState) {
+    const support::LogLines lines;
+    Snapshot rows;
+    // The first has everything up to the mark, the second is a laggard, the third joined later than the
+    // event.
+    rows.clients = {recordOf(1, {"a"}, 1), recordOf(2, {"a", "b"}, 2), recordOf(3, {"a"}, 7)};
+    rows.events = {{3, encodeEvent(*groupEvent("a"))},
+                   {4, encodeEvent(*groupEvent("b"))},
+                   {6, "nonsense"},
+                   {8, encodeEvent(*groupEvent("b"))}};
+    rows.mark = {5, {{2, 3}}};
+    rows.last = 8;
+    dispatcher.start(rows);
+    std::map<RecordId, std::vector<Sequence>> got;
+    for (auto errands = takeAll(); !errands.empty(); errands = takeAll()) {
+        for (const auto& errand : errands) {
+            got[errand.client].push_back(errand.event.sequence);
+            dispatcher.delivered(errand.ticket);
+        }
+    }
+    using testing::Pair;
+    EXPECT_THAT(got,
+                ElementsAre(Pair(1, ElementsAre(3)), Pair(2, ElementsAre(3, 4, 8)), Pair(3, ElementsAre(3))));
+    EXPECT_EQ(lines.count("CRNPD-DLV-010"), 1U);
+}
+
+TEST_F(DispatcherTest, ADamagedEventThatEverybodyHasIsNotMissed) {
+    Snapshot rows;
+    rows.clients = {recordOf(1, {"a"}, 1)};
+    rows.events = {{2, encodeEvent(*groupEvent("a"))}, {3, "nonsense"}};
+    rows.mark.upTo = 3;
+    rows.last = 3;
+    const support::LogLines lines;
+    dispatcher.start(rows);
+    EXPECT_THAT(takers(), IsEmpty());
+    EXPECT_EQ(lines.count("CRNPD-DLV-010"), 0U);
 }
 
 TEST_F(DispatcherTest, AReloadBeginsAnewAndKeepsGatesShut) {
