@@ -21,8 +21,6 @@ namespace {
 constexpr std::chrono::milliseconds lookAgainAfter{5};
 // Reads of one turn: a client that sends without end must not keep the loop from the others.
 constexpr int mostReads = 16;
-// At an attempt that is the only one under way; together they take about as long as waking a thread.
-constexpr int mostLooks = 100;
 
 std::string textOf(int error) {
     switch (error) {
@@ -167,6 +165,7 @@ Courier::Outcome Courier::read(Attempt& attempt) {
             attempt.stage = Stage::unacknowledged;
             return std::nullopt;
         }
+        attempt.isAnswered = attempt.isAnswered || length > 0;
         if (length > 0 || errno == EINTR) continue;
         if (errno == EAGAIN || errno == EWOULDBLOCK) return std::nullopt;
         return textOf(errno);
@@ -201,13 +200,18 @@ std::size_t Courier::settle() {
     return ended.size();
 }
 
-// Nobody else waits meanwhile, for nobody else is being sent anything.
+// No other attempt waits meanwhile. Whoever sends without end is not looked at on and on.
 Courier::Outcome Courier::lookOn(Attempt& attempt) {
-    if (attempt.stage == Stage::writing || !promptness_.paysToLook()) return std::nullopt;
+    if (attempt.stage == Stage::writing || attempt.isAnswered || !promptness_.paysToLook())
+        return std::nullopt;
     Outcome outcome;
-    for (int look = 0; !outcome && look < mostLooks; ++look)
+    for (int look = 0; !outcome && !attempt.isAnswered && look < rules_.mostLooks; ++look)
         outcome = advance(attempt);
-    outcome ? promptness_.paidOff() : promptness_.wasInVain();
+    if (outcome) {
+        promptness_.paidOff();
+    } else {
+        promptness_.wasInVain();
+    }
     return outcome;
 }
 

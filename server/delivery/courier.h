@@ -9,7 +9,7 @@
 // Errors     A text that says `refused`, `reset` or `timed out` where it is that, else the system's words.
 //            What is no fault of the client (no descriptors, no local ports) is not reported but returned.
 // Cost       A connection is registered with the loop only if it is not done by the time of settle(): on
-//            this machine connect and write happen at once, and settle() looks for up to a hundred times
+//            this machine connect and write happen at once, and settle() looks for up to `mostLooks` times
 //            whether the only client under way has closed, where that has paid off lately (Promptness).
 // Threads    Its loop's. What ends is reported by settle() and from the loop, never inside begin() or drop().
 #pragma once
@@ -39,6 +39,9 @@ struct SendRules {
     std::chrono::milliseconds timeout{10'000};  // client_timeout, for one attempt as a whole
     bool bindSourcePort = false;                // come from the port that the server listens on
     std::uint16_t sourcePort = 0;
+    // At an attempt that is the only one under way, whether its client has closed. A hundred take about as
+    // long as waking a thread.
+    int mostLooks = 100;
 };
 
 class Courier {
@@ -75,6 +78,7 @@ private:
         Letter letter;
         std::size_t written = 0;
         Stage stage = Stage::writing;
+        bool isAnswered = false;  // the client has sent something, which nobody asked of it
         std::optional<net::FdWatch> watch;
     };
     // Nothing while it goes on; else the trouble, empty if delivered.

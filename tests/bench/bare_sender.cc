@@ -8,8 +8,9 @@
 // Sends EVENTS documents to each of PORTS x ADDRESSES clients (127.0.1.1 and the following addresses), a
 // connection each: connect, write, shut down, close; one at a time to a client, PARALLEL at once, clients in
 // turn, from the source address 127.0.0.1. "confirmed" closes when the peer has closed, which is the least
-// that a success demands (section 7 of docs/protocol.md); "blind" does not wait for it. No order, no store,
-// no retries; an error ends it. Exit code 0 when everything was sent.
+// that a success demands (section 7 of docs/protocol.md); "polling" does so too and never sleeps, so that
+// nothing has to wake it; "blind" does not wait for the peer. No order, no store, no retries; an error ends
+// it. Exit code 0 when everything was sent.
 #include <algorithm>
 #include <array>
 #include <cerrno>
