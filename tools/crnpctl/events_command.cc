@@ -117,13 +117,14 @@ std::string countOf(std::int64_t count, std::string_view what) {
 }
 
 void printNumbers(std::ostream& out, const EventsHead& numbers) {
+    // The mark is what is stored: for up to a second it tells of those who were behind when it was.
+    if (numbers.behind == 0) {
+        fmt::print(out, "head {}; everybody has everything (stored mark: {})\n", numbers.head, numbers.mark);
+        return;
+    }
     fmt::print(out, "head {}; everybody has everything up to {} (mark)", numbers.head, numbers.mark);
     if (numbers.laggards != 0) fmt::print(out, " but {}", countOf(numbers.laggards, "laggard"));
-    if (numbers.behind == 0) {
-        out << "; nobody is behind\n";
-    } else {
-        fmt::print(out, "; behind: {}\n", countOf(numbers.behind, "client"));
-    }
+    fmt::print(out, "; behind: {}\n", countOf(numbers.behind, "client"));
 }
 
 Result<Answer> ask(const EventsCommand& command) {

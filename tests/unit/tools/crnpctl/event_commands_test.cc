@@ -168,7 +168,7 @@ TEST_F(EventCommandsTest, TheTableIsCutToTheWidth) {
 TEST_F(EventCommandsTest, WhereEverybodyHasEverythingItSaysSo) {
     EXPECT_EQ(runAgainst("{\"ok\":true,\"head\":3,\"mark\":3}\n{\"end\":true,\"events\":0}\n", {"events"}),
               0);
-    EXPECT_THAT(out.str(), EndsWith("head 3; everybody has everything up to 3 (mark); nobody is behind\n"));
+    EXPECT_THAT(out.str(), EndsWith("head 3; everybody has everything (stored mark: 3)\n"));
 }
 
 TEST_F(EventCommandsTest, EventsAsJsonAreAsTheyCame) {
