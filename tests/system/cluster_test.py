@@ -8,7 +8,7 @@ import time
 import unittest
 
 from cluster import Cluster
-from harness import SANITIZED, Server, crnpctl, event, message, wait_for
+from harness import SANITIZED, Server, connect, crnpctl, event, message, parse_reply, read_to_end, wait_for
 
 SECOND = 10 if SANITIZED else 1
 
@@ -106,6 +106,14 @@ class Roles(WithCluster):
         self.assertLess(took, SECOND)
         self.active.wait_until_standby()
         self.assertIsNot(self.cluster.active(), self.active)
+
+    def test_a_hand_over_answers_retry_to_an_unfinished_message(self):
+        with connect(self.active.address) as unfinished:
+            unfinished.sendall(message("ADD_CLIENT", 15)[:-5])
+            wait_for(lambda: self.active.status()["connections"] == 1, "the connection")
+            self.assertEqual(self.active.crnpctl("step-down").returncode, 0)
+            self.assertEqual(parse_reply(read_to_end(unfinished)).code, "RETRY")
+        self.registrations_are({15: None})
 
     def test_only_the_active_one_can_step_down(self):
         run = self.others[0].crnpctl("step-down")

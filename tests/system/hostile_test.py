@@ -235,16 +235,18 @@ class Trouble(unittest.TestCase):
         self.check(f"{self.many // 5} unfinished messages of 10 kB")
 
     def test_a_byte_a_second(self):
-        self.connect_many(500, b"<")
+        """What they send could still become a message: nobody is answered, or closed."""
+        self.connect_many(500, b"<SC_CALLBACK_REG")
 
         def drip():
             for peer in self.peers[::2]:
-                with contextlib.suppress(OSError):
-                    peer.send(b" ")
+                peer.send(b" ")
             time.sleep(1)
 
         with self.doing(drip):
             self.check("500 peers with a byte a second")
+        self.assertEqual(self.server.status()["connections"], 500)
+        self.assertEqual(select.select(self.peers, [], [], 0)[0], [], "somebody was answered")
 
     def test_peers_that_never_read(self):
         held = []
