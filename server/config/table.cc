@@ -48,7 +48,7 @@ void addDelivery(std::vector<Setting>& rows) {
                     "How long one attempt to deliver an event may take."});
     rows.push_back({"", "client_retry_count", "10", Effect::reload,
                     number({1, 100}, in(&DeliverySettings::retryCount)),
-                    "How often delivery is tried again before a client is removed."});
+                    "So many failed attempts in a row, the first included, and a client is removed."});
     rows.push_back({"", "client_retry_interval", R"("30m")", Effect::reload,
                     time({1s, 24h}, in(&DeliverySettings::retryInterval)),
                     "The time over which those attempts are spread."});

@@ -215,7 +215,7 @@ TEST_F(ControlServerTest, WhoeverWaitsGetsThePlaceOfWhomeverIsDone) {
         EXPECT_FALSE(ask(waiting, statusRequest).empty());
         silent.push_back(connect());
     }
-    EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(1));
+    EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(2));
 }
 
 TEST_F(ControlServerTest, ARequestWithoutEndIsDropped) {
