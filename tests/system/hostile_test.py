@@ -245,7 +245,7 @@ class Trouble(unittest.TestCase):
 
         with self.doing(drip):
             self.check("500 peers with a byte a second")
-        self.assertEqual(self.server.status()["connections"], 500)
+        wait_for(lambda: self.server.status()["connections"] == 500, "nobody but the 500")
         self.assertEqual(select.select(self.peers, [], [], 0)[0], [], "somebody was answered")
 
     def test_peers_that_never_read(self):
