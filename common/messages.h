@@ -460,14 +460,6 @@ inline constexpr Message<Count, Count> kindForgotten{
     {"EVENT", "LIMIT"},
     "Who registers later is not told of it. Some publisher invents names without end."};
 
-inline constexpr Message<Text, Text> deliveryRowDamaged{
-    "CRNPD-DLV-007",
-    level::err,
-    "the stored {} cannot be read and is left out: {}",
-    {"ROW", "REASON"},
-    "A damaged event is not delivered; whoever may have missed it gets the current state (CRNPD-DLV-010). A "
-    "damaged client gets nothing until it registers again. Check the store."};
-
 inline constexpr Message<Text> deliveryOutOfDescriptors{
     "CRNPD-DLV-008",
     level::err,
@@ -482,14 +474,14 @@ inline constexpr Message<Count, Count, Count> deliveryBegan{
     {"EVENTS", "CLIENTS", "BEHIND"},
     "Nothing to do."};
 
-inline constexpr Message<Count, Count> stateInstead{
+inline constexpr Message<Text, Count, Text, Count> eventsMissed{
     "CRNPD-DLV-010",
-    level::err,
-    "events may have been missed: {} stored ones cannot be read; {} clients get the current state of what "
-    "they asked for",
-    {"EVENTS", "CLIENTS"},
-    "They know how things are, but not what else happened. The lines before name the events. Check the "
-    "store."};
+    level::warn,
+    "events may have been missed, says {} in event {}: {}; {} clients get the current state of what they "
+    "asked for",
+    {"PUBLISHER", "EVENT", "REASON", "CLIENTS"},
+    "They know how things are, but not what else happened meanwhile. See why the publisher could not watch. "
+    "After a restart or a takeover the line comes again, for clients that may not have had all by then."};
 
 // --- the log itself ---------------------------------------------------------------------------------
 
@@ -590,10 +582,9 @@ inline auto all() {
         describe(clientGivenUp),
         describe(removalImpossible),
         describe(kindForgotten),
-        describe(deliveryRowDamaged),
         describe(deliveryOutOfDescriptors),
         describe(deliveryBegan),
-        describe(stateInstead),
+        describe(eventsMissed),
         describe(flood),
         describe(linesLost),
         describe(logNotReopened)};

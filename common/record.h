@@ -31,7 +31,7 @@ using Sequence = std::uint64_t;
 struct ClientRecord {
     RecordId id = 0;
     CallbackAddress client;
-    std::string registrations;  // as encodeRegistrations() writes them
+    std::string registrations;  // as encodeRegistrations() writes them; a store has checked what it reads
     // The address of this server to which its last message came: events come from there. 0.0.0.0 where nobody
     // knows: a row of format 1.
     IpAddress via{};
@@ -62,7 +62,7 @@ struct ForgottenRecord {
 // An event that was published. Its row stays until everybody has it and it is current no more.
 struct EventRecord {
     Sequence sequence = 0;
-    std::string event;  // as encodeEvent() writes it
+    std::string event;  // as encodeEvent() writes it; a store has checked what it reads
 
     friend bool operator==(const EventRecord&, const EventRecord&) = default;
 };

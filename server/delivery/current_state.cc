@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "common/missed_events.h"
 #include "common/record_text.h"
 
 namespace crnpd::delivery {
@@ -74,7 +75,8 @@ std::optional<CurrentState::Dropped> CurrentState::put(NumberedEvent event) {
     bySequence_.emplace_hint(bySequence_.end(), event.sequence, Held{std::move(event.event), kind});
     if (bySequence_.size() <= most_) return dropped;
 
-    const auto oldest = bySequence_.begin();
+    auto oldest = bySequence_.begin();
+    if (isMissedEvents(*oldest->second.event)) ++oldest;
     dropped = Dropped{oldest->first, true};
     byKind_.erase(oldest->second.kind);
     bySequence_.erase(oldest);

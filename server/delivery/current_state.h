@@ -8,7 +8,9 @@
 //            ESC_cluster_r_state (class EC_Cluster; section 6). Every other type, and an event that lacks the
 //            name or has it twice, is one kind by class and subclass.
 // Memory     One event for each kind, and no more than `most`, at least 1: beyond that the kind that has
-//            been silent longest is forgotten, because publishers can invent names without end.
+//            been silent longest is forgotten, because publishers can invent names without end; but never
+//            the notice that events may have been missed, from which a new leader learns who is owed the
+//            state.
 // Cost       put() and holds() logarithmic. wanted() looks at the kinds that a registration can mean: one if
 //            it names a group or a resource, else all of its class or type.
 // Threads    One at a time.

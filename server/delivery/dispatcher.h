@@ -80,7 +80,7 @@ public:
     Dispatcher(const Dispatcher&) = delete;
     Dispatcher& operator=(const Dispatcher&) = delete;
 
-    // Begins with these rows, whatever was known before. Rows that cannot be read are logged and left out.
+    // Begins with these rows, whatever was known before.
     void start(const Snapshot& rows);
     void hear(const Committed& committed);
     void gateOpened(RecordId client);
@@ -174,6 +174,7 @@ private:
                 const std::vector<EventRegistration>& registrations);
     void limitQueues(const std::vector<ClientIndex>& wantedBy);
     void limitLog();
+    void oweState(Sequence notice, const Event& missed);
     void collapse(ClientIndex client);
     void countWanted(const std::vector<Sequence>& initial);
 
@@ -183,10 +184,10 @@ private:
         CurrentState state;                // as of all of them
         std::vector<NumberedEvent> older;  // up to the stored mark
         std::vector<NumberedEvent> newer;
-        std::size_t unreadable = 0;
-        Sequence lastUnreadable = 0;
+        NumberedEvent notice;  // the latest that events may have been missed, if any
     };
     [[nodiscard]] StoredEvents readEvents(const Snapshot& rows) const;
+    static void logMissed(Sequence notice, const Event& missed, std::size_t clients);
     void readClients(const Snapshot& rows, const StoredEvents& events, std::vector<ClientIndex>& behind);
 
     // One client's way.

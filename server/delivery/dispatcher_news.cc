@@ -6,6 +6,7 @@
 #include "common/crash_point.h"
 #include "common/event_codec.h"
 #include "common/messages.h"
+#include "common/missed_events.h"
 #include "common/registration_codec.h"
 #include "server/delivery/dispatcher.h"
 
@@ -18,12 +19,9 @@ std::size_t hashOf(RecordId id) noexcept {
     return static_cast<std::size_t>(id * 0x9E3779B97F4A7C15U >> 20U);
 }
 
-// Empty, with a line in the log, if the row is damaged.
+// What the registry wrote, or a store has read: record.h.
 std::vector<EventRegistration> registrationsOf(const ClientRecord& record) {
-    auto read = decodeRegistrations(record.registrations);
-    if (read) return *std::move(read);
-    log(msg::deliveryRowDamaged, "client " + record.client.text(), read.error().text);
-    return {};
+    return *decodeRegistrations(record.registrations);
 }
 
 }  // namespace
@@ -83,10 +81,43 @@ void Dispatcher::hear(const EventPublished& published) {
     if (history_.size() == mostHistory) history_.pop_front();
     history_.push_back({published.sequence, published.event, wantedBy.size(), 0});
     ++eventsSinceKeep_;
+    if (isMissedEvents(*published.event)) oweState(published.sequence, *published.event);
     for (const ClientIndex client : wantedBy)
         look(client);
     limitQueues(wantedBy);
     limitLog();
+}
+
+// As if everybody had just asked for what it has asked for. By the events and not by the clients, so that
+// this costs what there is to send, not each client times each event.
+void Dispatcher::oweState(Sequence notice, const Event& missed) {
+    const auto older = log_->state().collapsed(0, notice - 1, [](const Event&) { return true; });
+    std::vector<std::pair<ClientIndex, Sequence>> owed;
+    std::vector<ClientIndex> wantedBy;
+    for (const Sequence sequence : older) {
+        wantedBy.clear();
+        matching_.match(*log_->state().event(sequence), wantedBy);
+        for (const ClientIndex client : wantedBy)
+            owed.emplace_back(client, sequence);
+    }
+    std::sort(owed.begin(), owed.end());
+    std::size_t clients = 0;
+    std::vector<Sequence> initial;
+    for (auto next = owed.begin(); next != owed.end(); ++clients) {
+        const ClientIndex client = next->first;
+        initial.clear();
+        for (; next != owed.end() && next->first == client; ++next)
+            initial.push_back(next->second);
+        log_->add(client, notice, initial);
+        countWanted(initial);
+        look(client);
+    }
+    logMissed(notice, missed, clients);
+}
+
+void Dispatcher::logMissed(Sequence notice, const Event& missed, std::size_t clients) {
+    const auto reason = reasonOfMissedEvents(missed);
+    log(msg::eventsMissed, missed.publisher, notice, reason.empty() ? "it gives no reason" : reason, clients);
 }
 
 void Dispatcher::hear(const ClientChanged& changed) {
@@ -259,23 +290,16 @@ void Dispatcher::start(const Snapshot& rows) {
 }
 
 Dispatcher::StoredEvents Dispatcher::readEvents(const Snapshot& rows) const {
-    StoredEvents stored{CurrentState(rules_.mostKinds), {}, {}};
+    StoredEvents stored{CurrentState(rules_.mostKinds), {}, {}, {}};
     for (const EventRecord& row : rows.events) {
-        auto event = decodeEvent(row.event);
-        if (!event) {
-            log(msg::deliveryRowDamaged, "event " + std::to_string(row.sequence), event.error().text);
-            ++stored.unreadable;
-            stored.lastUnreadable = row.sequence;
-            continue;
-        }
-        NumberedEvent numbered{row.sequence, std::make_shared<const Event>(*std::move(event))};
-        stored.state.put(numbered);
-        (row.sequence <= rows.mark.upTo ? stored.older : stored.newer).push_back(std::move(numbered));
+        NumberedEvent event{row.sequence, std::make_shared<const Event>(*decodeEvent(row.event))};
+        stored.state.put(event);
+        if (isMissedEvents(*event.event)) stored.notice = event;
+        (row.sequence <= rows.mark.upTo ? stored.older : stored.newer).push_back(std::move(event));
     }
     return stored;
 }
 
-// Nobody can say who wanted an event that cannot be read: whoever may not have had it gets the current state.
 void Dispatcher::readClients(const Snapshot& rows, const StoredEvents& events,
                              std::vector<ClientIndex>& behind) {
     const auto& laggards = rows.mark.laggards;
@@ -292,15 +316,16 @@ void Dispatcher::readClients(const Snapshot& rows, const StoredEvents& events,
         const bool lags = laggard != laggards.end() && laggard->client == row.id;
         const Sequence stored = lags ? laggard->position : rows.mark.upTo;
         Resumption from = resumption(stored, row.joined, row.added);
-        const bool missed = from.position < events.lastUnreadable;
+        const bool missed = from.position < events.notice.sequence;
         if (!lags && row.joined <= stored && row.added <= stored && !missed) continue;
-        if (missed) ++mayHaveMissed;
         from.owesState = from.owesState || missed;
-        log_->resume(client, stored, from,
-                     from.owesState ? events.state.wanted(registrations, {}) : std::vector<Sequence>{});
+        const auto initial =
+            from.owesState ? events.state.wanted(registrations, {}) : std::vector<Sequence>{};
+        if (missed && !initial.empty()) ++mayHaveMissed;
+        log_->resume(client, stored, from, initial);
         behind.push_back(client);
     }
-    if (mayHaveMissed > 0) log(msg::stateInstead, events.unreadable, mayHaveMissed);
+    if (mayHaveMissed > 0) logMissed(events.notice.sequence, *events.notice.event, mayHaveMissed);
 }
 
 // --- for people

@@ -75,10 +75,12 @@ public:
     // A committed ADD_CLIENT with the number `at`: the client begins anew with `initial`, which is what
     // CurrentState::wanted() says now. An attempt that is under way is not reported any more.
     void join(ClientIndex client, Sequence at, const std::vector<Sequence>& initial);
-    // A committed ADD_EVENTS. What of `initial` comes by itself is left out here.
+    // A committed ADD_EVENTS, or a committed event that says that some may have been missed, when it was
+    // appended. What of `initial` comes by itself is left out here.
     void add(ClientIndex client, Sequence at, const std::vector<Sequence>& initial);
-    // Under a new leader, for each laggard and each client whose `joined` or `added` is above `stored`.
-    // `initial` is what CurrentState::wanted() says if it owes state, else nothing.
+    // Under a new leader, for each laggard, each client whose `joined` or `added` is above `stored`, and each
+    // that is not as far as the latest notice that events may have been missed. `initial` is what
+    // CurrentState::wanted() says if it owes state, else nothing.
     void resume(ClientIndex client, Sequence stored, Resumption from, const std::vector<Sequence>& initial);
     // Under a new leader, when all rows are appended: the last number that was ever given.
     void reach(Sequence head);

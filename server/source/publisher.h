@@ -6,6 +6,8 @@
 //
 // Promise    A number that is returned is the event's place in the one order of all, and the event is as
 //            durable as an OK: it reaches every client that asked for it before.
+// Missed     A source that could not watch for a while publishes what is the case now and then
+//            missedEvents() of common/missed_events.h: all clients get the current state.
 // Threads    Any, several at a time; publish() blocks as long as a commit takes.
 // Errors     Nothing was published, now or later: noSpace, busy (repeat), io (the administrator is needed).
 //            superseded: nobody knows; who repeats may publish it twice.

@@ -3,12 +3,14 @@
 """Decides whether a history of events and connections keeps the promise of delivery (P5 and P6 of the project):
 
 P5  each client gets the events it asked for in one order, each at least once and none skipped, whole documents only,
-    one connection at a time; first the current state; the same again only where a server ended in between
+    one connection at a time; first the current state, and again after each notice that events may have been missed; the
+    same again only there, and where a server ended in between
 P6  no connection to a client is started after its removal was acknowledged
 
 A history is a list of dicts that fit into JSON lines, in any order; times are seconds of one clock:
 
-    {"published": 17, "event": {...}, "invoked": t, "acknowledged": t}       published and acknowledged None: no answer
+    {"published": 17, "event": {...}, "invoked": t, "acknowledged": t}       published and acknowledged None: no answer; a
+                                                                             notice is an event of the class EC_crnpd
     {"client": "127.0.0.1:2001", "verb": "ADD_CLIENT", "events": [{"class": "C", "subclass": None, "pairs": {}}],
      "code": "OK", "invoked": t, "answered": t}                              code and answered None: no reply
     {"client": ..., "started": t, "ended": t, "what": "read", "document": {...}}   a connection; document None: not whole
@@ -29,6 +31,7 @@ import math
 
 from listeners import NEVER, READ, serial_of, values
 
+NOTICE = "EC_crnpd", "ESC_crnpd_events_missed"
 NAMED = {("EC_Cluster", "ESC_cluster_rg_state"): "rg_name", ("EC_Cluster", "ESC_cluster_r_state"): "r_name"}
 
 
@@ -50,6 +53,10 @@ class Published:
         self.acknowledged = math.inf if entry["acknowledged"] is None else entry["acknowledged"]
         self.serial, self.kind = serial_of(self.event), kind_of(self.event)
 
+    @property
+    def is_notice(self):
+        return self.kind[:2] == NOTICE
+
 
 class Book:
     """Everything that was published."""
@@ -57,6 +64,7 @@ class Book:
     def __init__(self, events):
         self.events = sorted(events, key=lambda one: one.invoked)
         self.by_serial = {event.serial: event for event in events}
+        self.notices = [event for event in self.events if event.is_notice]
         self._invoked = [event.invoked for event in self.events]
         self._kinds = {}
         for kind, found in itertools.groupby(sorted((one for one in events if one.sequence is not None), key=lambda one: (repr(one.kind), one.acknowledged)),
@@ -152,8 +160,11 @@ class Session:
         """From before it was published on; else the client may get it later, as the current state when it asks for it."""
         if not self.start.end <= event.invoked < self.ends:
             return False
-        state = self.state_at(event.invoked)
-        later = [window.after for window in self.changes if window.begin > event.invoked]
+        return self.wants_since(event.invoked, event)
+
+    def wants_since(self, time, event):
+        state = self.state_at(time)
+        later = [window.after for window in self.changes if window.begin > time]
         return state is not None and all(wants(one, event.event) for one in [state, *later])
 
 
@@ -177,6 +188,7 @@ class ClientCheck:
             receipts = self.first_receipts(session)
             self.check_order(session, receipts)
             self.check_state(session, receipts)
+            self.check_notices(session)
             self.check_completeness(session, receipts)
         return self.found
 
@@ -199,6 +211,9 @@ class ClientCheck:
 
     def restarted(self, first, last):
         return any(begin <= last and until >= first for begin, until in self.restarts)
+
+    def told(self, first, last):
+        return any(notice.invoked <= last and notice.acknowledged >= first for notice in self.book.notices)
 
     def bounded(self, first, last):
         return any(window.is_boundary and window.begin <= last and window.end >= first for window in self.windows[1:])
@@ -238,7 +253,7 @@ class ClientCheck:
             elif serial in receipts:
                 self.check_repetition(session, event, times[serial], one["started"])
             elif self.may_have_come(session, serial, one["started"]):
-                continue  # a repetition by a new server, of a connection that may have been this session's
+                continue  # a repetition, of a connection that may have been this session's
             else:
                 receipts[serial], times[serial] = place, one["started"]
         self.times = times
@@ -246,12 +261,12 @@ class ClientCheck:
 
     def may_have_come(self, session, serial, again):
         return any(one["document"] and serial_of(one["document"]) == serial and one["started"] < again
-                   and self.restarted(one["started"], again) for one in session.possible)
+                   and (self.restarted(one["started"], again) or self.told(one["started"], again)) for one in session.possible)
 
     def check_repetition(self, session, event, first, again):
         added = any(window.verb == "ADD_EVENTS" and first <= window.end and window.begin <= again and not wants(window.before, event.event)
                     for window in session.changes)
-        if not added and not any(until >= first and begin <= again for begin, until in self.restarts):
+        if not added and not self.told(first, again) and not self.restarted(first, again):
             self.say(f"got {event.serial} again at {again:.6f} for no reason")
 
     def received(self, session, receipts):
@@ -301,6 +316,20 @@ class ClientCheck:
             if window.verb == "ADD_EVENTS" and window.end < math.inf:
                 new = lambda event, one=window: wants(one.after, event) and not wants(one.before, event)  # noqa: E731
                 self.demand_state(session, receipts, self.latest(window.begin, new), "ADD_EVENTS", False)
+
+    def check_notices(self, session):
+        """After each that was acknowledged comes what was current, or what is newer of its kind."""
+        if not self.is_settled(session):
+            return
+        brought = [(one["ended"], self.by_serial.get(serial_of(one["document"]))) for one in [*session.certain, *session.possible] if one["document"]]
+        for notice in self.book.notices:
+            if not session.start.end <= notice.invoked <= notice.acknowledged <= self.settled:
+                continue
+            since = [event for ended, event in brought if event and ended >= notice.invoked]
+            for event in self.latest(notice.invoked, lambda _: True).values():
+                if session.wants_since(notice.invoked, event) and not any(
+                        one.kind == event.kind and (one.sequence is None or one.sequence >= event.sequence) for one in since):
+                    self.say(f"did not get {event.serial}, the state, after the notice {notice.serial}")
 
     def demand_state(self, session, receipts, state, verb, over):
         if not over and not self.is_settled(session):

@@ -4,7 +4,7 @@
 import socket
 import unittest
 
-from delivery_checker import violations
+from delivery_checker import NOTICE, violations
 from harness import PATIENCE, connect, wait_for
 from listeners import HALF, NEVER, READ, RESET, Listeners, always, parse, reading_after, serial_of
 
@@ -47,6 +47,9 @@ class Story:
             self.history.append({"client": client, "started": started, "ended": started + lasting, "what": what,
                                  "document": self.events[number] if whole else None})
         return self
+
+    def tell_missed(self, number, **more):
+        return self.publish(number, event_class=NOTICE[0], subclass=NOTICE[1], **more)
 
     def note(self, **entry):
         self.history.append(entry)
@@ -114,6 +117,22 @@ class WhatMayBe(unittest.TestCase):
 
     def test_the_current_state_after_a_collapse(self):
         self.accepts(Story().add().publish(1).publish(2).publish(3).publish(4, subclass="T").collapse().get(3, 4))
+
+    def test_the_state_again_after_a_notice(self):
+        story = Story().add().publish(1).publish(2).publish(3, subclass="T").get(1, 2, 3)
+        self.accepts(story.tell_missed(4).publish(5, subclass="T").get(2, 5))
+
+    def test_what_came_while_the_reply_did_and_again_after_a_notice(self):
+        story = Story().publish(1).add()
+        story.note(client="c", started=story.now - 0.5, ended=story.now + 0.1, what=READ, document=story.events[1])
+        self.accepts(story.publish(2, subclass="T").get(2).tell_missed(3).get(1, 2))
+
+    def test_no_more_than_what_waits_after_a_notice(self):
+        self.accepts(Story().add().publish(1).publish(2).tell_missed(3).get(1, 2))
+
+    def test_a_notice_without_an_answer_has_come_or_has_not(self):
+        self.accepts(Story().add().publish(1).get(1).tell_missed(2, answered=False).get(1))
+        self.accepts(Story().add().publish(1).get(1).tell_missed(2, answered=False))
 
     def test_only_what_was_asked_for(self):
         self.accepts(Story().add("C", pairs={"color": ["red"]}).publish(1, color="red").publish(2, color="blue").get(1))
@@ -204,6 +223,15 @@ class WhatMustNotBe(unittest.TestCase):
 
     def test_a_collapse_without_the_current_state(self):
         self.finds("did not get 2", Story().add().publish(1).publish(2).publish(3, subclass="T").collapse().get(3))
+
+    def test_a_notice_without_the_current_state(self):
+        self.finds("after the notice 3", Story().add().publish(1).publish(2, subclass="T").get(1, 2).tell_missed(3).get(2))
+
+    def test_a_notice_that_a_new_server_has_forgotten(self):
+        self.finds("after the notice 2", Story().add().publish(1).get(1).tell_missed(2).restart())
+
+    def test_the_same_again_before_a_notice(self):
+        self.finds("again", Story().add().publish(1).get(1, 1).tell_missed(2).get(1))
 
     def test_a_connection_after_a_removal(self):
         self.finds("not registered", Story().add().publish(1).say("REMOVE_CLIENT").get(1))

@@ -7,6 +7,7 @@ CRNPD_TEST_KILLS and CRNPD_TEST_SEED set the number of kills and the schedule. A
 in the temporary folder of the system and says where.
 """
 import json
+import math
 import os
 import random
 import tempfile
@@ -15,11 +16,11 @@ import time
 import unittest
 
 from cluster import Cluster
-from delivery_checker import violations
+from delivery_checker import NOTICE, violations
 from delivery_ledger import Ledger, wish
 from etcd_cluster import free_port
 from harness import LONG, PATIENCE, Server, wait_for
-from listeners import Listeners, moody, reading, reading_after
+from listeners import Listeners, moody, reading, reading_after, serial_of
 
 KILLS = int(os.environ.get("CRNPD_TEST_KILLS", 300 if LONG else 20))
 TYPES = ["S", "T", "U"]
@@ -35,6 +36,8 @@ class Load:
     # A publisher's burst, so that clients have something waiting when the server is killed, and the pause after it, in which
     # those get along that fail, which costs a second each time.
     BURST, PAUSE = 8, 1
+    # After so many bursts of a publisher comes its notice that events may have been missed.
+    NOTICES = 5
     # Nor more than they can take: else a long run ends with more waiting for them than they get while the test waits.
     MOST_BEHIND = 100
 
@@ -43,6 +46,8 @@ class Load:
         self.steady = [ledger.listeners.open(self.KINDS[i % len(self.KINDS)]) for i in range(self.STEADY)]
         self.restless = [ledger.listeners.open(self.KINDS[i % len(self.KINDS)]) for i in range(self.RESTLESS)]
         self.over, self.acknowledged, self.failures = threading.Event(), 0, []
+        # What no later event replaces is what shows that a notice brings the state.
+        wait_for(lambda: ledger.publish(servers, self.CLASS, "lasting"), "the first event")
         for listener in self.steady:
             ledger.say_until("OK", addresses, listener, "ADD_CLIENT", wish(self.CLASS))
         work = [(self.publish, i) for i in range(self.PUBLISHERS)] + [(self.come_and_go, one) for one in self.restless]
@@ -63,7 +68,7 @@ class Load:
             self.failures.append(repr(problem))
 
     def publish(self, number):
-        chance, servers = random.Random(f"{self.seed}-{number}"), list(self.servers)
+        chance, servers, bursts = random.Random(f"{self.seed}-{number}"), list(self.servers), 0
         while not self.over.wait(self.PAUSE):
             if any(len(self.ledger.missing(one, [wish(self.CLASS)])) > self.MOST_BEHIND for one in self.steady):
                 continue
@@ -71,6 +76,9 @@ class Load:
                 chance.shuffle(servers)
                 if self.ledger.publish(servers, self.CLASS, chance.choice(TYPES)):
                     self.acknowledged += 1
+            bursts += 1
+            if bursts % self.NOTICES == number:
+                self.ledger.tell_missed(servers)
 
     def come_and_go(self, listener):
         """Each message until it is answered, as docs/protocol.md wants it."""
@@ -124,9 +132,10 @@ class Killed(unittest.TestCase):
     def summarise(self, load, seconds):
         entries = self.ledger.entries
         whole = [one for one in self.listeners.history if one["document"]]
-        serials = {(one["client"], one["document"]["pairs"][0]["values"][0]) for one in whole}
+        notices = [one for one in entries if "published" in one and one["event"]["class"] == NOTICE[0]]
         silent = sum("published" in one and one["published"] is None for one in entries)
-        summary = {"kills": KILLS, "events": load.acknowledged, "without an answer": silent, "documents": len(whole), "repeated": len(whole) - len(serials),
+        summary = {"kills": KILLS, "events": load.acknowledged, "without an answer": silent, "documents": len(whole),
+                   "repeated": self.repeated(whole, notices), "notices": len(notices),
                    "failed attempts": len(self.listeners.history) - len(whole), "messages": sum("verb" in one for one in entries),
                    "violations": 0, "seconds": round(seconds), "seed": self.seed}
         print("# " + json.dumps(summary), flush=True)
@@ -134,6 +143,18 @@ class Killed(unittest.TestCase):
         self.assertGreater(load.acknowledged, 2 * KILLS)
         self.assertGreater(summary["documents"], 20 * KILLS)
         self.assertGreater(silent + summary["repeated"], 0)
+        self.assertGreater(len(notices), 0)
+
+    @staticmethod
+    def repeated(whole, notices):
+        """Documents that came again without a notice in between: because of a kill."""
+        last, found = {}, 0
+        for one in sorted(whole, key=lambda one: one["started"]):
+            what = one["client"], serial_of(one["document"])
+            first, last[what] = last.get(what), one
+            found += first is not None and not any(
+                notice["invoked"] <= one["started"] and (notice["acknowledged"] or math.inf) >= first["ended"] for notice in notices)
+        return found
 
     def keep(self, said):
         folder = tempfile.mkdtemp(prefix=f"crnpd-delivery-{self.seed}-")

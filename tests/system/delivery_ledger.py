@@ -14,7 +14,7 @@ import threading
 import time
 
 from cluster import send_once
-from delivery_checker import wants
+from delivery_checker import NOTICE, wants
 from harness import PATIENCE, event, message, wait_for
 
 CLIENT = re.compile(r"(\[[0-9a-f:]+\]|\d+\.\d+\.\d+\.\d+):\d+")
@@ -60,6 +60,10 @@ class Ledger:
         number = self._publish_once(servers[0], what)
         self.entries.append({"published": number, "event": what, "invoked": invoked, "acknowledged": time.monotonic() if number else None})
         return number
+
+    def tell_missed(self, servers):
+        """That events may have been missed; the notice's number, or None where nobody answered."""
+        return self.publish(servers, *NOTICE, reason="a test")
 
     @staticmethod
     def _publish_once(server, what):

@@ -14,6 +14,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "common/missed_events.h"
 #include "common/xml/text.h"
 #include "tools/crnpctl/event_syntax.h"
 #include "tools/crnpctl/help_text.h"
@@ -287,17 +288,18 @@ private:
         event_.publisher = "rgm";
         addText("--publisher", event_.publisher, "Who publishes it; rgm if not given");
         addText("--vendor", event_.vendor, "The vendor; the server's setting if not given");
-        command
-            ->add_option_function<std::vector<std::string>>(
-                "--pair", [this](const std::vector<std::string>& texts) { parsePairs(texts); },
-                "A pair NAME=VALUE[,VALUE]...; may be repeated, see below")
-            ->allow_extra_args(false)
-            ->excludes(file)
-            ->type_name("PAIR");
-        command->parse_complete_callback([this, timeout, file, eventClass, subclass] {
+        auto* const pair = command->add_option_function<std::vector<std::string>>(
+            "--pair", [this](const std::vector<std::string>& texts) { parsePairs(texts); },
+            "A pair NAME=VALUE[,VALUE]...; may be repeated, see below");
+        pair->allow_extra_args(false)->excludes(file)->type_name("PAIR");
+        auto* const missed =
+            addText("--missed", missed_, "Say that events may have been missed, and why; see below");
+        missed->excludes(eventClass)->excludes(subclass)->excludes(pair);
+        command->parse_complete_callback([this, timeout, file, eventClass, subclass, missed] {
             if (timeout->count() == 0) control_.timeout = PublishCommand::usualTimeout;
+            if (missed->count() > 0) return tellMissed();
             if (file->count() == 0 && (eventClass->count() == 0 || subclass->count() == 0))
-                throw CLI::RequiredError("--class and --subclass, or --file");
+                throw CLI::RequiredError("--class and --subclass, or --file, or --missed");
         });
         command->footer(publishHelp());
     }
@@ -317,6 +319,12 @@ private:
         command->footer(eventsHelp() + "\n" + controlExitStatusHelp());
     }
 
+    void tellMissed() {
+        auto vendor = std::move(event_.vendor);
+        event_ = missedEvents(std::move(event_.publisher), std::move(missed_));
+        event_.vendor = std::move(vendor);
+    }
+
     // For an event that must be told apart from others by it: an empty one is most often a mistake in a
     // script.
     static Result<std::string> parseText(const std::string& text) {
@@ -330,14 +338,7 @@ private:
         for (const auto& text : texts) {
             auto pair = parsePair(text);
             if (!pair) throw CLI::ValidationError("--pair", pair.error().text);
-            auto& pairs = event_.pairs;
-            const auto same = std::find_if(pairs.begin(), pairs.end(),
-                                           [&](const NvPair& known) { return known.name == pair->name; });
-            if (same == pairs.end()) {
-                pairs.push_back(*std::move(pair));
-            } else {
-                same->values.insert(same->values.end(), pair->values.begin(), pair->values.end());
-            }
+            addValues(event_.pairs, *std::move(pair));
         }
     }
 
@@ -365,6 +366,7 @@ private:
     ControlOptions control_;
     std::chrono::milliseconds wait_ = StepDownCommand().wait;
     Event event_;
+    std::string missed_;
     std::size_t most_ = EventsCommand().most;
     std::optional<std::size_t> width_;
     SocketAddress address_;

@@ -136,6 +136,16 @@ Result<NvPair> parsePair(std::string_view text) {
     return pair;
 }
 
+void addValues(std::vector<NvPair>& pairs, NvPair pair) {
+    const auto same = std::find_if(pairs.begin(), pairs.end(),
+                                   [&](const NvPair& known) { return known.name == pair.name; });
+    if (same == pairs.end()) {
+        pairs.push_back(std::move(pair));
+    } else {
+        same->values.insert(same->values.end(), pair.values.begin(), pair.values.end());
+    }
+}
+
 std::string formatEvent(const EventRegistration& event) {
     std::string text;
     appendEscaped(text, event.eventClass, "/:");

@@ -19,6 +19,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/message.h"
 #include "common/result.h"
@@ -31,6 +32,9 @@ namespace crnpd::crnpctl {
 // A pair of an event that is published: NAME=VALUE[,VALUE]..., with the same backslashes. Several values are
 // an array. Errors: invalidArgument.
 [[nodiscard]] Result<NvPair> parsePair(std::string_view text);
+
+// A pair behind the others, or its values behind those of the pair that has its name already.
+void addValues(std::vector<NvPair>& pairs, NvPair pair);
 
 // The other way round; parseEvent() makes an equal registration of it unless that cannot be typed.
 [[nodiscard]] std::string formatEvent(const EventRegistration& event);

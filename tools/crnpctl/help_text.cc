@@ -124,6 +124,11 @@ std::string publishHelp() {
   \ , = : / behind it: 'text=a\,b' has the value "a,b"; quote it for the shell.
   FILE holds one SC_EVENT as docs/protocol.md has it, of at most 1 MiB.
 
+Missed events:
+  --missed 'why'  is for a publisher that could not watch for a while. First publish
+                  what is the case now, then this: every client gets the current state
+                  of all that it asked for.
+
 Exit status:
 )" + publishExitStatusTable();
 }

@@ -8,6 +8,8 @@
 
 #include <gmock/gmock.h>
 
+#include "common/missed_events.h"
+
 namespace crnpd::delivery {
 namespace {
 
@@ -121,6 +123,17 @@ TEST(CurrentStateLimit, ForgetsTheKindThatHasBeenSilentLongest) {
     EXPECT_TRUE(forgotten->forgotten);
     EXPECT_EQ(state.size(), 2U);
     EXPECT_TRUE(state.holds(3) && state.holds(4));
+}
+
+TEST(CurrentState, TheNoticeThatEventsMayHaveBeenMissedIsNeverForgotten) {
+    CurrentState state(2);
+    state.put({1, std::make_shared<Event>(missedEvents("watcher", "it was away"))});
+    state.put({2, std::make_shared<Event>(group("a"))});
+    const auto forgotten = state.put({3, std::make_shared<Event>(group("b"))});
+    ASSERT_TRUE(forgotten);
+    EXPECT_EQ(forgotten->sequence, 2U);
+    EXPECT_TRUE(forgotten->forgotten);
+    EXPECT_TRUE(state.holds(1) && state.holds(3));
 }
 
 // Against looking at every current event.

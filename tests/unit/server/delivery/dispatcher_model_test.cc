@@ -63,6 +63,16 @@ protected:
             if (want == name) expected_[id].push_back(sequence);
         }
     }
+    // Whoever has everything gets what is current once more; the others have it before them.
+    void tellMissed() {
+        world_.tellMissed();
+        for (const auto& [id, name] : wanted_) {
+            const auto latest = latest_.find(name);
+            if (latest == latest_.end()) continue;
+            if (expected_[id].empty()) expected_[id] = {owed_[id] = latest->second};
+            ASSERT_GT(world_.dispatcher.progress(addressOf(id))->waiting, 0U);
+        }
+    }
     void takeOne() {
         const auto errand = world_.dispatcher.take();
         if (!errand) return;
@@ -98,7 +108,7 @@ protected:
             case 0:
                 return joinSomebody();
             case 1:
-                return chance(4) == 0 ? removeSomebody() : void();
+                return chance(4) == 0 ? removeSomebody() : tellMissed();
             case 2:
             case 3:
                 return publish();

@@ -16,10 +16,22 @@ namespace {
 using std::chrono::milliseconds;
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::Pair;
 using testing::SizeIs;
 
 class DispatcherTest : public testing::Test, protected World {
 protected:
+    // Until nobody has anything to get: who got what.
+    std::map<RecordId, std::vector<Sequence>> deliverAll() {
+        std::map<RecordId, std::vector<Sequence>> got;
+        for (auto errands = takeAll(); !errands.empty(); errands = takeAll()) {
+            for (const auto& errand : errands) {
+                got[errand.client].push_back(errand.event.sequence);
+                dispatcher.delivered(errand.ticket);
+            }
+        }
+        return got;
+    }
     void giveUp() {
         for (unsigned attempt = 0; attempt < rules.retry.count; ++attempt) {
             pass(rules.retry.interval);
@@ -320,51 +332,74 @@ TEST_F(DispatcherTest, ANewLeaderGoesOnWhereTheMarkStands) {
     EXPECT_EQ(dispatcher.events(10).head, 5U);
 }
 
-TEST_F(DispatcherTest, DamagedRowsAreLeftOut) {
-    Snapshot rows;
-    rows.clients = {recordOf(1, {"a"}, 1), recordOf(2, {"a"}, 2)};
-    rows.clients[0].registrations = "nonsense";
-    rows.events = {{3, "nonsense"}, {4, encodeEvent(*groupEvent("a"))}};
-    rows.mark.upTo = 2;
-    rows.last = 4;
-    dispatcher.start(rows);
-    EXPECT_THAT(takers(), ElementsAre(2));
+// Section 7 of docs/protocol.md: where events may have been missed, one of each type with the current state.
+TEST_F(DispatcherTest, WhereEventsMayHaveBeenMissedEverybodyGetsTheState) {
+    const support::LogLines lines;
+    publish("a");
+    publish("b");
+    join(1, {"a"});
+    join(2, {"a", "b"});
+    join(3, {"c"});
+    deliverAll();
+    tellMissed();
+    publish("b");
+    EXPECT_THAT(deliverAll(), ElementsAre(Pair(1, ElementsAre(1)), Pair(2, ElementsAre(1, 7))));
+    EXPECT_EQ(lines.count("CRNPD-DLV-010"), 1U);
 }
 
-// Section 7 of docs/protocol.md: where events may have been missed, one of each type with the current state.
-TEST_F(DispatcherTest, WhoeverMayHaveMissedADamagedEventGetsTheState) {
+TEST_F(DispatcherTest, AfterANoticeWhatWaitsComesOnceAndInItsTurn) {
+    publish("a");
+    publish("b");
+    join(1, {"a", "b"});
+    deliverAll();
+    publish("a");
+    publish("a");
+    tellMissed();
+    EXPECT_THAT(deliverAll(), ElementsAre(Pair(1, ElementsAre(2, 4, 5))));
+}
+
+TEST_F(DispatcherTest, TheMarkWaitsForTheStateThatANoticeOwes) {
+    publish("a");
+    join(1, {"a"});
+    deliverAll();
+    const Sequence notice = tellMissed();
+    pass(rules.keepEvery);
+    ASSERT_THAT(ledger.kept, SizeIs(1));
+    EXPECT_EQ(ledger.kept[0].mark, (MarkRecord{notice, {{1, notice - 1}}}));
+    ledger.kept[0].done(true);
+    deliverAll();
+    pass(rules.keepEvery);
+    ASSERT_THAT(ledger.kept, SizeIs(2));
+    EXPECT_EQ(ledger.kept[1].mark, (MarkRecord{notice, {}}));
+    EXPECT_THAT(ledger.kept[1].released, IsEmpty());
+}
+
+TEST_F(DispatcherTest, ANewLeaderFindsTheNoticeAndWhoIsOwedTheState) {
     const support::LogLines lines;
     Snapshot rows;
-    // The first has everything up to the mark, the second is a laggard, the third joined later than the
-    // event.
-    rows.clients = {recordOf(1, {"a"}, 1), recordOf(2, {"a", "b"}, 2), recordOf(3, {"a"}, 7)};
+    // The first has everything up to the mark, the second is a laggard, the third joined later, the fourth
+    // asked for nothing that is current.
+    rows.clients = {recordOf(1, {"a"}, 1), recordOf(2, {"a", "b"}, 2), recordOf(3, {"a"}, 7),
+                    recordOf(4, {"c"}, 1)};
     rows.events = {{3, encodeEvent(*groupEvent("a"))},
                    {4, encodeEvent(*groupEvent("b"))},
-                   {6, "nonsense"},
+                   {6, encodeEvent(missedEvents("watcher", "it was away"))},
                    {8, encodeEvent(*groupEvent("b"))}};
     rows.mark = {5, {{2, 3}}};
     rows.last = 8;
     dispatcher.start(rows);
-    std::map<RecordId, std::vector<Sequence>> got;
-    for (auto errands = takeAll(); !errands.empty(); errands = takeAll()) {
-        for (const auto& errand : errands) {
-            got[errand.client].push_back(errand.event.sequence);
-            dispatcher.delivered(errand.ticket);
-        }
-    }
-    using testing::Pair;
-    EXPECT_THAT(got,
+    EXPECT_THAT(deliverAll(),
                 ElementsAre(Pair(1, ElementsAre(3)), Pair(2, ElementsAre(3, 4, 8)), Pair(3, ElementsAre(3))));
     EXPECT_EQ(lines.count("CRNPD-DLV-010"), 1U);
 }
 
-TEST_F(DispatcherTest, ADamagedEventThatEverybodyHasIsNotMissed) {
+TEST_F(DispatcherTest, ANoticeThatEverybodyHasFollowedOwesNothing) {
+    const support::LogLines lines;
     Snapshot rows;
     rows.clients = {recordOf(1, {"a"}, 1)};
-    rows.events = {{2, encodeEvent(*groupEvent("a"))}, {3, "nonsense"}};
+    rows.events = {{2, encodeEvent(*groupEvent("a"))}, {3, encodeEvent(missedEvents("watcher", ""))}};
     rows.mark.upTo = 3;
     rows.last = 3;
-    const support::LogLines lines;
     dispatcher.start(rows);
     EXPECT_THAT(takers(), IsEmpty());
     EXPECT_EQ(lines.count("CRNPD-DLV-010"), 0U);

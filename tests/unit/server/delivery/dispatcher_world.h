@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/event_codec.h"
+#include "common/missed_events.h"
 #include "common/registration_codec.h"
 #include "server/delivery/dispatcher.h"
 #include "tests/support/manual_clock.h"
@@ -78,6 +79,11 @@ struct World {
     void evict(RecordId id) { dispatcher.hear(Committed(ClientLeft{id, addressOf(id), true})); }
     Sequence publish(const std::string& name) {
         dispatcher.hear(Committed(EventPublished{++last, groupEvent(name)}));
+        return last;
+    }
+    Sequence tellMissed() {
+        dispatcher.hear(Committed(
+            EventPublished{++last, std::make_shared<const Event>(missedEvents("watcher", "it was away"))}));
         return last;
     }
     void pass(std::chrono::milliseconds time) {

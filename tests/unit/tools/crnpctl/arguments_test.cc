@@ -10,6 +10,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/missed_events.h"
+
 namespace crnpd::crnpctl {
 namespace {
 
@@ -160,6 +162,19 @@ TEST(Arguments, AnEventMayComeFromAFileInstead) {
     EXPECT_EQ(parsed<PublishCommand>({"publish", "--file", "-", "--socket", "/x"}).file, "-");
     for (const auto* const option : {"--class", "--subclass", "--vendor", "--publisher", "--pair"})
         EXPECT_THAT(refusalOf({"publish", "--file", "f", option, "a=b"}), HasSubstr("--file"));
+}
+
+TEST(Arguments, ANoticeThatEventsMayHaveBeenMissedNeedsOnlyItsReason) {
+    const auto event = parsed<PublishCommand>({"publish", "--missed", "it was away"}).event;
+    EXPECT_EQ(event, missedEvents("rgm", "it was away"));
+    const auto other =
+        parsed<PublishCommand>({"publish", "--publisher", "P", "--missed", "it was away", "--vendor", "V"})
+            .event;
+    EXPECT_TRUE(isMissedEvents(other));
+    EXPECT_EQ(other.publisher + other.vendor, "PV");
+    for (const auto* const option : {"--class", "--subclass", "--pair", "--file"})
+        EXPECT_THAT(refusalOf({"publish", "--missed", "why", option, "a=b"}), HasSubstr("--missed"));
+    EXPECT_THAT(refusalOf({"publish", "--missed", ""}), HasSubstr("empty"));
 }
 
 TEST(Arguments, WhatMakesNoEventIsRefused) {
