@@ -474,8 +474,9 @@ inline constexpr Message<Count, Count, Count> deliveryBegan{
     {"EVENTS", "CLIENTS", "BEHIND"},
     "Nothing to do."};
 
+// -007 and -010 were of rows that could not be read.
 inline constexpr Message<Text, Count, Text, Count> eventsMissed{
-    "CRNPD-DLV-010",
+    "CRNPD-DLV-011",
     level::warn,
     "events may have been missed, says {} in event {}: {}; {} clients get the current state of what they "
     "asked for",

@@ -27,7 +27,8 @@ bool isMissedEvents(const Event& event) noexcept {
 std::string_view reasonOfMissedEvents(const Event& notice) noexcept {
     const auto reason = std::find_if(notice.pairs.begin(), notice.pairs.end(),
                                      [](const NvPair& pair) { return pair.name == reasonPair; });
-    return reason == notice.pairs.end() ? std::string_view{} : reason->values.front();
+    return reason == notice.pairs.end() || reason->values.empty() ? std::string_view{}
+                                                                  : reason->values.front();
 }
 
 }  // namespace crnpd

@@ -83,6 +83,13 @@ std::optional<CurrentState::Dropped> CurrentState::put(NumberedEvent event) {
     return dropped;
 }
 
+std::vector<NumberedEvent> CurrentState::before(Sequence sequence) const {
+    std::vector<NumberedEvent> found;
+    for (auto held = bySequence_.begin(); held != bySequence_.end() && held->first < sequence; ++held)
+        found.push_back({held->first, held->second.event});
+    return found;
+}
+
 std::shared_ptr<const Event> CurrentState::event(Sequence sequence) const {
     const auto found = bySequence_.find(sequence);
     return found == bySequence_.end() ? nullptr : found->second.event;

@@ -53,6 +53,8 @@ public:
     std::optional<Dropped> put(NumberedEvent event);
 
     [[nodiscard]] bool holds(Sequence sequence) const { return bySequence_.contains(sequence); }
+    // All that is current and older than that, in ascending order.
+    [[nodiscard]] std::vector<NumberedEvent> before(Sequence sequence) const;
     // Null if it is current no more.
     [[nodiscard]] std::shared_ptr<const Event> event(Sequence sequence) const;
     [[nodiscard]] std::size_t size() const noexcept { return bySequence_.size(); }

@@ -174,7 +174,10 @@ private:
                 const std::vector<EventRegistration>& registrations);
     void limitQueues(const std::vector<ClientIndex>& wantedBy);
     void limitLog();
-    void oweState(Sequence notice, const Event& missed);
+    // Clients, each with an event of the state that it is owed.
+    using Owed = std::vector<std::pair<ClientIndex, Sequence>>;
+    void oweState(const NumberedEvent& notice);
+    void oweState(Sequence notice, Owed& owed);
     void collapse(ClientIndex client);
     void countWanted(const std::vector<Sequence>& initial);
 
@@ -187,7 +190,7 @@ private:
         NumberedEvent notice;  // the latest that events may have been missed, if any
     };
     [[nodiscard]] StoredEvents readEvents(const Snapshot& rows) const;
-    static void logMissed(Sequence notice, const Event& missed, std::size_t clients);
+    static void logMissed(const NumberedEvent& notice, std::size_t clients);
     void readClients(const Snapshot& rows, const StoredEvents& events, std::vector<ClientIndex>& behind);
 
     // One client's way.

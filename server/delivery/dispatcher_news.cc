@@ -14,6 +14,8 @@ namespace crnpd::delivery {
 namespace {
 
 constexpr std::size_t mostHistory = 200;
+// So that what is found for a notice takes no more than some 50 MB on its way to the log.
+constexpr std::size_t mostOwedAtOnce = 1'000'000;
 
 std::size_t hashOf(RecordId id) noexcept {
     return static_cast<std::size_t>(id * 0x9E3779B97F4A7C15U >> 20U);
@@ -81,7 +83,7 @@ void Dispatcher::hear(const EventPublished& published) {
     if (history_.size() == mostHistory) history_.pop_front();
     history_.push_back({published.sequence, published.event, wantedBy.size(), 0});
     ++eventsSinceKeep_;
-    if (isMissedEvents(*published.event)) oweState(published.sequence, *published.event);
+    if (isMissedEvents(*published.event)) oweState({published.sequence, published.event});
     for (const ClientIndex client : wantedBy)
         look(client);
     limitQueues(wantedBy);
@@ -90,34 +92,41 @@ void Dispatcher::hear(const EventPublished& published) {
 
 // As if everybody had just asked for what it has asked for. By the events and not by the clients, so that
 // this costs what there is to send, not each client times each event.
-void Dispatcher::oweState(Sequence notice, const Event& missed) {
-    const auto older = log_->state().collapsed(0, notice - 1, [](const Event&) { return true; });
-    std::vector<std::pair<ClientIndex, Sequence>> owed;
+void Dispatcher::oweState(const NumberedEvent& notice) {
+    std::vector<bool> owes(table_.end);
+    Owed owed;
     std::vector<ClientIndex> wantedBy;
-    for (const Sequence sequence : older) {
+    for (const NumberedEvent& event : log_->state().before(notice.sequence)) {
         wantedBy.clear();
-        matching_.match(*log_->state().event(sequence), wantedBy);
-        for (const ClientIndex client : wantedBy)
-            owed.emplace_back(client, sequence);
+        matching_.match(*event.event, wantedBy);
+        for (const ClientIndex client : wantedBy) {
+            owes[client] = true;
+            owed.emplace_back(client, event.sequence);
+        }
+        if (owed.size() >= mostOwedAtOnce) oweState(notice.sequence, owed);
     }
-    std::sort(owed.begin(), owed.end());
-    std::size_t clients = 0;
-    std::vector<Sequence> initial;
-    for (auto next = owed.begin(); next != owed.end(); ++clients) {
-        const ClientIndex client = next->first;
-        initial.clear();
-        for (; next != owed.end() && next->first == client; ++next)
-            initial.push_back(next->second);
-        log_->add(client, notice, initial);
-        countWanted(initial);
-        look(client);
-    }
-    logMissed(notice, missed, clients);
+    oweState(notice.sequence, owed);
+    logMissed(notice, static_cast<std::size_t>(std::count(owes.begin(), owes.end(), true)));
 }
 
-void Dispatcher::logMissed(Sequence notice, const Event& missed, std::size_t clients) {
-    const auto reason = reasonOfMissedEvents(missed);
-    log(msg::eventsMissed, missed.publisher, notice, reason.empty() ? "it gives no reason" : reason, clients);
+void Dispatcher::oweState(Sequence notice, Owed& owed) {
+    std::sort(owed.begin(), owed.end());
+    std::vector<Sequence> initial;
+    for (auto next = owed.cbegin(); next != owed.cend();) {
+        const ClientIndex client = next->first;
+        initial.clear();
+        for (; next != owed.cend() && next->first == client; ++next)
+            initial.push_back(next->second);
+        countWanted(log_->add(client, notice, initial));
+        look(client);
+    }
+    owed.clear();
+}
+
+void Dispatcher::logMissed(const NumberedEvent& notice, std::size_t clients) {
+    const auto reason = reasonOfMissedEvents(*notice.event);
+    log(msg::eventsMissed, notice.event->publisher, notice.sequence,
+        reason.empty() ? "it gives no reason" : reason, clients);
 }
 
 void Dispatcher::hear(const ClientChanged& changed) {
@@ -138,8 +147,7 @@ void Dispatcher::hear(const ClientChanged& changed) {
         const auto initial =
             log_->state().wanted(registrations, before ? std::span<const EventRegistration>(*before)
                                                        : std::span<const EventRegistration>());
-        log_->add(client, changed.record.added, initial);
-        countWanted(initial);
+        countWanted(log_->add(client, changed.record.added, initial));
     }
     const bool isShut = changed.gate != nullptr && !changed.gate->isOpen();
     auto found = active_.find(client);
@@ -316,16 +324,18 @@ void Dispatcher::readClients(const Snapshot& rows, const StoredEvents& events,
         const bool lags = laggard != laggards.end() && laggard->client == row.id;
         const Sequence stored = lags ? laggard->position : rows.mark.upTo;
         Resumption from = resumption(stored, row.joined, row.added);
+        const bool resumes = lags || row.joined > stored || row.added > stored;
         const bool missed = from.position < events.notice.sequence;
-        if (!lags && row.joined <= stored && row.added <= stored && !missed) continue;
+        if (!resumes && !missed) continue;
         from.owesState = from.owesState || missed;
         const auto initial =
             from.owesState ? events.state.wanted(registrations, {}) : std::vector<Sequence>{};
         if (missed && !initial.empty()) ++mayHaveMissed;
+        if (!resumes && initial.empty()) continue;
         log_->resume(client, stored, from, initial);
         behind.push_back(client);
     }
-    if (mayHaveMissed > 0) logMissed(events.notice.sequence, *events.notice.event, mayHaveMissed);
+    if (mayHaveMissed > 0) logMissed(events.notice, mayHaveMissed);
 }
 
 // --- for people

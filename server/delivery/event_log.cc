@@ -56,9 +56,11 @@ void EventLog::join(ClientIndex client, Sequence at, const std::vector<Sequence>
     if (!initial.empty()) owe(behindOf(client, at), at - 1, initial);
 }
 
-void EventLog::add(ClientIndex client, Sequence at, const std::vector<Sequence>& initial) {
-    if (!initial.empty()) owe(behindOf(client, head_), at - 1, initial);
+std::vector<Sequence> EventLog::add(ClientIndex client, Sequence at, const std::vector<Sequence>& initial) {
+    std::vector<Sequence> added;
+    if (!initial.empty()) added = owe(behindOf(client, head_), at - 1, initial);
     head_ = at;
+    return added;
 }
 
 void EventLog::resume(ClientIndex client, Sequence stored, Resumption from,
@@ -133,15 +135,22 @@ EventLog::Clients::iterator EventLog::behindOf(ClientIndex client, Sequence posi
     return found;
 }
 
-void EventLog::owe(Clients::iterator client, Sequence from, const std::vector<Sequence>& initial) {
+std::vector<Sequence> EventLog::owe(Clients::iterator client, Sequence from,
+                                    const std::vector<Sequence>& initial) {
+    std::vector<Sequence> added;
     change(client, [&](Behind& behind) {
+        auto& owed = behind.owed;
+        std::copy_if(initial.begin(), initial.end(), std::back_inserter(added), [&](Sequence sequence) {
+            return sequence <= behind.position &&
+                   !std::binary_search(owed.begin(), owed.end(), sequence, std::greater<>{});
+        });
         const Sequence first = std::min(from, behind.position);
-        behind.owedFrom = behind.owed.empty() ? first : std::min(behind.owedFrom, first);
-        behind.owed.insert(behind.owed.end(), initial.begin(), initial.end());
-        std::sort(behind.owed.begin(), behind.owed.end(), std::greater<>{});
-        behind.owed.erase(std::unique(behind.owed.begin(), behind.owed.end()), behind.owed.end());
-        std::erase_if(behind.owed, [&](Sequence sequence) { return sequence > behind.position; });
+        behind.owedFrom = owed.empty() ? first : std::min(behind.owedFrom, first);
+        const auto old = static_cast<std::ptrdiff_t>(owed.size());
+        owed.insert(owed.end(), added.rbegin(), added.rend());
+        std::inplace_merge(owed.begin(), owed.begin() + old, owed.end(), std::greater<>{});
     });
+    return added;
 }
 
 void EventLog::move(Clients::iterator client, Sequence position) {

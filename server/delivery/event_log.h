@@ -8,7 +8,8 @@
 //            their order, at least once, also across failovers; or, after a collapse, the current ones of
 //            them. Before that it gets the state that it is owed.
 // Sequence   Events and the messages that owe a client the current state (ADD_CLIENT, ADD_EVENTS) are
-//            numbered together by the committer. So one number says how far a client is in both.
+//            numbered together by the committer. So one number says how far a client is in both. The notice
+//            that events may have been missed owes all clients the state, and is an event itself.
 // Positions  A client has everything up to its position. One that wants nothing that is in the log has the
 //            head's and takes no memory here; another has its own, and looks for its next event in the log
 //            by what it wants now. What it is owed of the state goes before that and is all older, so a
@@ -75,9 +76,9 @@ public:
     // A committed ADD_CLIENT with the number `at`: the client begins anew with `initial`, which is what
     // CurrentState::wanted() says now. An attempt that is under way is not reported any more.
     void join(ClientIndex client, Sequence at, const std::vector<Sequence>& initial);
-    // A committed ADD_EVENTS, or a committed event that says that some may have been missed, when it was
-    // appended. What of `initial` comes by itself is left out here.
-    void add(ClientIndex client, Sequence at, const std::vector<Sequence>& initial);
+    // A committed ADD_EVENTS, or a notice that events may have been missed, once that was appended. What of
+    // `initial` comes by itself, or is owed already, is left out here; the rest is returned.
+    std::vector<Sequence> add(ClientIndex client, Sequence at, const std::vector<Sequence>& initial);
     // Under a new leader, for each laggard, each client whose `joined` or `added` is above `stored`, and each
     // that is not as far as the latest notice that events may have been missed. `initial` is what
     // CurrentState::wanted() says if it owes state, else nothing.
@@ -132,7 +133,7 @@ private:
 
     std::optional<CurrentState::Dropped> remember(NumberedEvent event);
     Clients::iterator behindOf(ClientIndex client, Sequence position);
-    void owe(Clients::iterator client, Sequence from, const std::vector<Sequence>& initial);
+    std::vector<Sequence> owe(Clients::iterator client, Sequence from, const std::vector<Sequence>& initial);
     void move(Clients::iterator client, Sequence position);
     template <typename Change>
     void change(Clients::iterator client, const Change& what);

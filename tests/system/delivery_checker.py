@@ -7,165 +7,13 @@ P5  each client gets the events it asked for in one order, each at least once an
     same again only there, and where a server ended in between
 P6  no connection to a client is started after its removal was acknowledged
 
-A history is a list of dicts that fit into JSON lines, in any order; times are seconds of one clock:
-
-    {"published": 17, "event": {...}, "invoked": t, "acknowledged": t}       published and acknowledged None: no answer; a
-                                                                             notice is an event of the class EC_crnpd
-    {"client": "127.0.0.1:2001", "verb": "ADD_CLIENT", "events": [{"class": "C", "subclass": None, "pairs": {}}],
-     "code": "OK", "invoked": t, "answered": t}                              code and answered None: no reply
-    {"client": ..., "started": t, "ended": t, "what": "read", "document": {...}}   a connection; document None: not whole
-    {"client": ..., "removed": t, "since": t}    a server removed it: at t this was seen, at `since` it was not so
-    {"client": ..., "collapsed": t}              a server said that the client gets the current state instead
-    {"restart": t, "until": t}                   a server was killed or stopped; from `until` on another one delivers
-    {"settled": t}                               whatever was published before t had all the time it needs
-
-Each event carries a pair `serial` of its own. A client sends a message again until it is answered, and `answered` is a
-moment at which every connection that had been started was accepted (Listeners.sweep). A message is a window from
-its first sending to its answer: within it both the state before and the one after may hold, and what came in it is
-neither demanded nor refused.
+delivery_history tells what a history is.
 """
-import bisect
 import collections
-import itertools
 import math
 
-from listeners import NEVER, READ, serial_of, values
-
-NOTICE = "EC_crnpd", "ESC_crnpd_events_missed"
-NAMED = {("EC_Cluster", "ESC_cluster_rg_state"): "rg_name", ("EC_Cluster", "ESC_cluster_r_state"): "r_name"}
-
-
-def kind_of(event):
-    """What replaces what as the current state (section 6 of docs/protocol.md)."""
-    name = NAMED.get((event["class"], event["subclass"]))
-    return event["class"], event["subclass"], tuple(values(event, name) or ()) if name else ()
-
-
-def wants(registrations, event):
-    pairs = {(pair["name"], tuple(pair["values"])) for pair in event["pairs"]}
-    return any(one["class"] == event["class"] and one["subclass"] in (None, event["subclass"])
-               and pairs >= {(name, tuple(found)) for name, found in one["pairs"].items()} for one in registrations)
-
-
-class Published:
-    def __init__(self, entry):
-        self.event, self.sequence, self.invoked = entry["event"], entry["published"], entry["invoked"]
-        self.acknowledged = math.inf if entry["acknowledged"] is None else entry["acknowledged"]
-        self.serial, self.kind = serial_of(self.event), kind_of(self.event)
-
-    @property
-    def is_notice(self):
-        return self.kind[:2] == NOTICE
-
-
-class Book:
-    """Everything that was published."""
-
-    def __init__(self, events):
-        self.events = sorted(events, key=lambda one: one.invoked)
-        self.by_serial = {event.serial: event for event in events}
-        self.notices = [event for event in self.events if event.is_notice]
-        self._invoked = [event.invoked for event in self.events]
-        self._kinds = {}
-        for kind, found in itertools.groupby(sorted((one for one in events if one.sequence is not None), key=lambda one: (repr(one.kind), one.acknowledged)),
-                                             key=lambda one: one.kind):
-            found = list(found)
-            latest = list(itertools.accumulate(found, lambda one, other: max(one, other, key=lambda event: event.sequence)))
-            self._kinds[kind] = [event.acknowledged for event in found], latest
-
-    def between(self, first, last):
-        """Those that were begun to be published then."""
-        return self.events[bisect.bisect_left(self._invoked, first):bisect.bisect_left(self._invoked, last)]
-
-    def state(self, time):
-        """{kind: event}: the latest that were certainly published by then."""
-        found = {}
-        for kind, (acknowledged, latest) in self._kinds.items():
-            if place := bisect.bisect_left(acknowledged, time):
-                found[kind] = latest[place - 1]
-        return found
-
-
-# What a connection may wait until a listener accepts it: until then it may have been begun before the reply was written.
-ACCEPTING = 0.05
-
-
-class Window:
-    """A message from its first sending to its answer, or a removal by a server."""
-
-    def __init__(self, verb, begin, end, before, after):
-        self.verb, self.begin, self.end = verb, begin, end
-        self.before, self.after = before, after  # registrations; None: not registered
-
-    @property
-    def is_boundary(self):
-        return self.verb not in ("ADD_EVENTS", "REMOVE_EVENTS")
-
-
-def apply(verb, events, state):
-    if verb == "ADD_CLIENT":
-        return list(events)
-    if verb in ("REMOVE_CLIENT", "removed") or state is None:
-        return None
-    return state + [one for one in events if one not in state] if verb == "ADD_EVENTS" else [one for one in state if one not in events]
-
-
-def windows_of(entries):
-    found, state, pending = [Window("removed", -math.inf, -math.inf, None, None)], None, None
-    for entry in sorted(entries, key=lambda one: one.get("invoked", one.get("removed"))):
-        if "removed" in entry:
-            found.append(Window("removed", entry["since"], entry["removed"], state, None))
-            state = None
-        elif entry["code"] is None:
-            pending = pending if pending is not None else entry["invoked"]
-        elif entry["code"] == "OK":
-            after = apply(entry["verb"], entry["events"], state)
-            begin, pending = entry["invoked"] if pending is None else pending, None
-            found.append(Window(entry["verb"], begin, entry["answered"], state, after))
-            state = after
-        else:
-            pending = None
-    if pending is not None:
-        found.append(Window("ADD_CLIENT", pending, math.inf, state, state))
-    return found
-
-
-class Session:
-    """From an ADD_CLIENT to what ends it, with the connections that certainly belong to it and those that may."""
-
-    def __init__(self, start, changes, end):
-        self.start, self.changes, self.end = start, changes, end
-        self.ends = end.begin if end else math.inf
-        self.certain, self.possible = [], []
-
-    def state_at(self, time):
-        """The registrations, or None where two are possible."""
-        last = [window for window in [self.start, *self.changes] if window.begin <= time]
-        return last[-1].after if last and last[-1].end <= time else None
-
-    def states_between(self, first, last):
-        """All that may have held at some time of it."""
-        found = []
-        for window in [self.start, *self.changes]:
-            if window.begin <= first:
-                found = [window.after] + ([window.before or []] if window.end > first else [])
-            elif window.begin <= last:
-                found.append(window.after)
-        return found
-
-    def requires(self, event):
-        return event.sequence is not None and self.wants_throughout(event)
-
-    def wants_throughout(self, event):
-        """From before it was published on; else the client may get it later, as the current state when it asks for it."""
-        if not self.start.end <= event.invoked < self.ends:
-            return False
-        return self.wants_since(event.invoked, event)
-
-    def wants_since(self, time, event):
-        state = self.state_at(time)
-        later = [window.after for window in self.changes if window.begin > time]
-        return state is not None and all(wants(one, event.event) for one in [state, *later])
+from delivery_history import ACCEPTING, CLOSING, Book, Published, Session, wants, windows_of
+from listeners import NEVER, READ, serial_of
 
 
 class ClientCheck:
@@ -241,7 +89,7 @@ class ClientCheck:
 
     def first_receipts(self, session):
         """{serial: place} of the whole documents of the session; finds what should not be among them."""
-        receipts, times = {}, {}
+        receipts, times, before = {}, {}, Received(self, session)
         for place, one in enumerate(sorted((one for one in session.certain if one["document"]), key=lambda one: one["ended"])):
             serial = serial_of(one["document"])
             event = self.by_serial.get(serial)
@@ -251,23 +99,19 @@ class ClientCheck:
             elif not any(wants(state, event.event) for state in session.states_between(event.invoked, one["ended"])):
                 self.say(f"got {serial}, which it had not asked for")
             elif serial in receipts:
-                self.check_repetition(session, event, times[serial], one["started"])
+                before.check_repetition(event, one["started"])
             elif self.may_have_come(session, serial, one["started"]):
                 continue  # a repetition, of a connection that may have been this session's
             else:
                 receipts[serial], times[serial] = place, one["started"]
+            if serial in receipts:
+                before.add(event, one["started"])
         self.times = times
         return receipts
 
     def may_have_come(self, session, serial, again):
         return any(one["document"] and serial_of(one["document"]) == serial and one["started"] < again
                    and (self.restarted(one["started"], again) or self.told(one["started"], again)) for one in session.possible)
-
-    def check_repetition(self, session, event, first, again):
-        added = any(window.verb == "ADD_EVENTS" and first <= window.end and window.begin <= again and not wants(window.before, event.event)
-                    for window in session.changes)
-        if not added and not self.told(first, again) and not self.restarted(first, again):
-            self.say(f"got {event.serial} again at {again:.6f} for no reason")
 
     def received(self, session, receipts):
         """Those of connections of which it is not certain whose they are, too."""
@@ -318,18 +162,24 @@ class ClientCheck:
                 self.demand_state(session, receipts, self.latest(window.begin, new), "ADD_EVENTS", False)
 
     def check_notices(self, session):
-        """After each that was acknowledged comes what was current, or what is newer of its kind."""
+        """After each that was acknowledged comes what was current, or what is newer of its kind; then what was published later."""
         if not self.is_settled(session):
             return
-        brought = [(one["ended"], self.by_serial.get(serial_of(one["document"]))) for one in [*session.certain, *session.possible] if one["document"]]
+        brought = [(one["started"], one["ended"], self.by_serial.get(serial_of(one["document"])))
+                   for one in [*session.certain, *session.possible] if one["document"]]
         for notice in self.book.notices:
             if not session.start.end <= notice.invoked <= notice.acknowledged <= self.settled:
                 continue
-            since = [event for ended, event in brought if event and ended >= notice.invoked]
-            for event in self.latest(notice.invoked, lambda _: True).values():
-                if session.wants_since(notice.invoked, event) and not any(
-                        one.kind == event.kind and (one.sequence is None or one.sequence >= event.sequence) for one in since):
+            later = min((started for started, _, event in brought if event and (event.sequence or 0) > notice.sequence), default=math.inf)
+            for event in self.latest(notice.invoked, lambda one: True).values():
+                if not session.wants_since(notice.invoked, event):
+                    continue
+                came = min((ended for _, ended, one in brought if one and one.kind == event.kind and ended >= notice.invoked - CLOSING
+                            and (one.sequence is None or one.sequence >= event.sequence)), default=None)
+                if came is None:
                     self.say(f"did not get {event.serial}, the state, after the notice {notice.serial}")
+                elif came > later and not self.book.replaces(event, later):
+                    self.say(f"got what was published after the notice {notice.serial} before {event.serial}, the state")
 
     def demand_state(self, session, receipts, state, verb, over):
         if not over and not self.is_settled(session):
@@ -366,6 +216,37 @@ class ClientCheck:
             return False
         return any(one.kind == event.kind and one.sequence is not None and one.sequence > event.sequence and one.serial in have
                    for one in self.book.events)
+
+
+class Received:
+    """What a client got so far in a session, to judge what comes again."""
+
+    def __init__(self, check, session):
+        self.check, self.session = check, session
+        self.last, self.newest = {}, {}  # {serial: when it began}, {kind: event}
+        self.followed = set()  # (serial, notice): a notice brings each event once
+
+    def add(self, event, started):
+        self.last[event.serial] = started
+        if event.sequence is not None and (event.kind not in self.newest or self.newest[event.kind].sequence < event.sequence):
+            self.newest[event.kind] = event
+
+    def check_repetition(self, event, again):
+        last = self.last[event.serial]
+        added = any(window.verb == "ADD_EVENTS" and last <= window.end and window.begin <= again and not wants(window.before, event.event)
+                    for window in self.session.changes)
+        if not added and not self.check.restarted(last, again) and not self.is_told(event, last, again):
+            self.check.say(f"got {event.serial} again at {again:.6f} for no reason")
+
+    def is_told(self, event, last, again):
+        """By a notice in between, and it is still the state."""
+        notices = [one for one in self.check.book.notices
+                   if one.invoked <= again and one.acknowledged >= last and (event.serial, one.serial) not in self.followed]
+        newest = self.newest.get(event.kind)
+        if not notices or (newest and event.sequence is not None and newest.sequence > event.sequence):
+            return False
+        self.followed.add((event.serial, min(notices, key=lambda one: one.acknowledged).serial))
+        return True
 
 
 def one_order(checks):

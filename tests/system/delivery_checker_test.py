@@ -4,7 +4,8 @@
 import socket
 import unittest
 
-from delivery_checker import NOTICE, violations
+from delivery_checker import violations
+from delivery_history import NOTICE
 from harness import PATIENCE, connect, wait_for
 from listeners import HALF, NEVER, READ, RESET, Listeners, always, parse, reading_after, serial_of
 
@@ -229,6 +230,23 @@ class WhatMustNotBe(unittest.TestCase):
 
     def test_a_notice_that_a_new_server_has_forgotten(self):
         self.finds("after the notice 2", Story().add().publish(1).get(1).tell_missed(2).restart())
+
+    def test_a_lost_notice_before_another_one(self):
+        story = Story().publish(1, subclass="L").add().get(1).tell_missed(2).restart().publish(3).get(3)
+        self.finds("published after the notice 2", story.tell_missed(4).get(1, 3))
+
+    def test_what_was_published_after_a_notice_before_the_state(self):
+        self.finds("before 1", Story().publish(1, subclass="L").add().get(1).tell_missed(2).publish(3).get(3, 1))
+
+    def test_a_state_that_is_none_any_more_after_a_notice(self):
+        self.finds("again", Story().add().publish(1).publish(2).get(1, 2).tell_missed(3).get(2, 1))
+
+    def test_the_state_twice_after_a_notice(self):
+        self.finds("again", Story().add().publish(1).get(1).tell_missed(2).get(1, 1))
+        self.finds("again", Story().add().publish(1).get(1).tell_missed(2, answered=False).get(1, 1))
+
+    def test_twice_again_after_one_failover(self):
+        self.finds("again", Story().add().publish(1).get(1).restart().get(1, 1))
 
     def test_the_same_again_before_a_notice(self):
         self.finds("again", Story().add().publish(1).get(1, 1).tell_missed(2).get(1))

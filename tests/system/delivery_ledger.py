@@ -14,7 +14,7 @@ import threading
 import time
 
 from cluster import send_once
-from delivery_checker import NOTICE, wants
+from delivery_history import NOTICE, wants
 from harness import PATIENCE, event, message, wait_for
 
 CLIENT = re.compile(r"(\[[0-9a-f:]+\]|\d+\.\d+\.\d+\.\d+):\d+")

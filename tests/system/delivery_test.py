@@ -6,50 +6,15 @@ import random
 import select
 import unittest
 
-from cluster import Cluster
-from delivery_checker import violations
-from delivery_ledger import Ledger, document_of, wish
+from delivery_case import STUBBORN, Delivery
+from delivery_ledger import document_of, wish
 from etcd_cluster import free_port
 from harness import LONG, SANITIZED, Server, connect, crnpctl, parse_reply, read_to_end, wait_for
 from listeners import RESET, Listeners, always, moody, reading, reading_after, values
 
 EVENTS = 1000 if LONG else 30 if SANITIZED else 100
-# Enough attempts for any listener of bad mood; the i-th comes after interval^(i / (count - 1)) seconds.
-STUBBORN = {"client_retry_count": 100, "client_retry_interval": "60s"}
 # Two attempts, two seconds apart.
 IMPATIENT = {"client_retry_count": 2, "client_retry_interval": "2s"}
-
-
-class Delivery(unittest.TestCase):
-    settings = STUBBORN
-
-    def setUp(self):
-        self.listeners = Listeners(seed=1)
-        self.addCleanup(self.listeners.close)
-        self.ledger = Ledger(self.listeners)
-        self.serve(**self.settings)
-
-    def serve(self, **settings):
-        """The port stays the same over a restart."""
-        self.server = Server(**{"listen": [f"127.0.0.1:{free_port()}"], **settings})
-        self.addCleanup(self.server.close)
-        self.addresses = self.server.addresses()
-
-    def add(self, listener, *wishes, verb="ADD_CLIENT"):
-        self.assertEqual(self.ledger.say(self.addresses, listener, verb, *(wishes or [wish("C")])), "OK")
-        return listener
-
-    def publish(self, event_class="C", subclass="S", **pairs):
-        number = self.ledger.publish([self.server], event_class, subclass, **pairs)
-        self.assertIsNotNone(number, self.server.said())
-        return number
-
-    def check(self, until=lambda: True):
-        self.ledger.settle(until)
-        self.assertEqual(violations(self.ledger.history)[:5], [])
-
-    def show(self, listener):
-        return self.server.ask(request="client-show", client=listener.client)[0]
 
 
 class Order(Delivery):
@@ -185,110 +150,6 @@ class InitialEvents(Delivery):
             self.listener.wait_for(4)
             self.assertEqual(parse_reply(read_to_end(registration)).code, "OK")
         self.assertEqual(replied, [True] * 4)
-
-
-class Missed(Delivery):
-    """A source says that it may have missed events: everybody gets the current state of what it asked for."""
-
-    def setUp(self):
-        super().setUp()
-        for name in ("a", "b", "a"):
-            self.publish("EC_Cluster", "ESC_cluster_rg_state", rg_name=name)
-        self.one = self.add(self.listeners.open(), wish("EC_Cluster", "ESC_cluster_rg_state", rg_name="a"), wish("end"))
-        self.all = self.add(self.listeners.open(), wish("EC_Cluster"), wish("end"))
-        self.none = self.add(self.listeners.open(), wish("D"), wish("end"))
-        self.one.wait_for(1)
-        self.all.wait_for(2)
-
-    def tell(self):
-        self.assertIsNotNone(self.ledger.tell_missed([self.server]), self.server.said())
-
-    def expect(self, listener, *serials):
-        """All that it ever got before what is published last."""
-        self.assertEqual(listener.wait_for(len(serials) + 1), [*serials, self.end])
-
-    def finish(self):
-        self.publish("end")
-        self.end = self.ledger.entries[-1]["event"]["pairs"][0]["values"][0]
-
-    def test_one_event_of_each_group_and_a_line_in_the_log(self):
-        self.tell()
-        self.finish()
-        self.expect(self.one, "3", "3")
-        self.expect(self.all, "2", "3", "2", "3")
-        self.expect(self.none)
-        self.check()
-        line, = self.server.log("CRNPD-DLV-010")
-        self.assertEqual(line["level"], "warn")
-        for words in ("rgm", "a test", "2 clients"):
-            self.assertIn(words, line["text"])
-
-    def test_crnpctl_tells(self):
-        listener = self.add(self.listeners.open(), wish("EC_crnpd"))
-        run = crnpctl("publish", "--missed", "rebooted", "--publisher", "watcher", "--socket", self.server.socket)
-        self.assertEqual(run.returncode, 0, run.stderr)
-        self.assertRegex(run.stdout.decode(), r"^event \d+ published\n$")
-        self.assertIn("watcher in event", self.server.wait_for_log("CRNPD-DLV-010")[0]["text"])
-        wait_for(lambda: listener.documents, "the notice itself")
-        notice = listener.documents[0]
-        self.assertEqual((notice["subclass"], notice["vendor"], notice["publisher"], values(notice, "reason")),
-                         ("ESC_crnpd_events_missed", "SUNW", "watcher", ["rebooted"]))
-
-    def test_whoever_had_not_everything_when_the_server_died_is_owed_it_still(self):
-        """A notice reaches a client that was away, through two deaths of the server, and it is over once it was followed."""
-        self.one.die()
-        self.tell()
-        self.all.wait_for(4)
-        for _ in range(2):
-            with self.ledger.restarting():
-                self.server.kill()
-                self.server.restart()
-        self.server.wait_for_log("CRNPD-DLV-010", count=3)
-        self.one.revive()
-        self.assertEqual(self.one.wait_for(2), ["3", "3"])
-        wait_for(lambda: self.server.ask(request="events")[0]["behind"] == 0, "all deliveries")
-        self.finish()
-        self.check(lambda: not any(self.ledger.missing(one, [wish("end")]) for one in (self.one, self.all, self.none)))
-        self.assertEqual(self.none.serials, [self.end])
-
-    def test_a_notice_that_everybody_has_followed_is_over(self):
-        self.tell()
-        self.all.wait_for(4)
-        self.one.wait_for(2)
-        wait_for(lambda: self.server.ask(request="events")[0]["mark"] == self.server.ask(request="events")[0]["head"], "the mark")
-        with self.ledger.restarting():
-            self.server.kill()
-            self.server.restart()
-        self.finish()
-        self.expect(self.one, "3", "3")
-        self.expect(self.all, "2", "3", "2", "3")
-        self.check()
-        self.assertEqual(len(self.server.log("CRNPD-DLV-010")), 1)
-
-
-class MissedOnSeveralNodes(unittest.TestCase):
-    def test_a_notice_told_to_a_standby_outlives_the_active_server(self):
-        with Listeners(seed=1) as listeners, Cluster(nodes=2, members=1, lease=1, **STUBBORN) as cluster:
-            ledger, active = Ledger(listeners), cluster.active()
-            standby = next(node for node in cluster.nodes if node is not active)
-            standby.wait_until_standby()
-            away, here = listeners.open(), listeners.open()
-            for listener in (away, here):
-                ledger.say_until("OK", cluster.addresses, listener, "ADD_CLIENT", wish("C"))
-            self.assertIsNotNone(ledger.publish([standby]))
-            away.wait_for(1)
-            here.wait_for(1)
-            away.die()
-            self.assertIsNotNone(ledger.tell_missed([standby]))
-            here.wait_for(2)
-            with ledger.restarting():
-                cluster.kill(active)
-                wait_for(standby.is_active, "the takeover")
-            self.assertIn("current state", standby.wait_for_log("CRNPD-DLV-010")[0]["text"])
-            away.revive()
-            away.wait_for(2)
-            ledger.settle()
-            self.assertEqual(violations(ledger.history), [])
 
 
 class Removal(Delivery):

@@ -328,7 +328,8 @@ private:
     // For an event that must be told apart from others by it: an empty one is most often a mistake in a
     // script.
     static Result<std::string> parseText(const std::string& text) {
-        if (text.empty()) return Error{ErrorCode::invalidArgument, "is empty; --file publishes any event"};
+        if (text.empty())
+            return Error{ErrorCode::invalidArgument, "is empty; an event that needs that comes by --file"};
         if (xml::isLegalText(text)) return text;
         return Error{ErrorCode::invalidArgument,
                      xml::quoted(text) + " holds bytes that are no UTF-8 or that XML cannot carry"};

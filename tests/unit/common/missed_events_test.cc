@@ -32,6 +32,8 @@ TEST(MissedEvents, WhoeverWritesOneByHandMayLeaveTheReasonOut) {
     notice.pairs = {{"other", {"x"}}};
     EXPECT_TRUE(isMissedEvents(notice));
     EXPECT_EQ(reasonOfMissedEvents(notice), "");
+    notice.pairs = {{"reason", {}}};
+    EXPECT_EQ(reasonOfMissedEvents(notice), "");
 }
 
 }  // namespace

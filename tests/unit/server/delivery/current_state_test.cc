@@ -136,6 +136,18 @@ TEST(CurrentState, TheNoticeThatEventsMayHaveBeenMissedIsNeverForgotten) {
     EXPECT_TRUE(state.holds(1) && state.holds(3));
 }
 
+TEST_F(CurrentStateTest, TellsAllThatIsOlderThanANumber) {
+    publish(group("a"));
+    publish(group("b"));
+    publish(group("a"));
+    publish(resource("a"));
+    const auto found = state_.before(4);
+    ASSERT_EQ(found.size(), 2U);
+    EXPECT_EQ(found[0].sequence, 2U);
+    EXPECT_EQ(*found[0].event, group("b"));
+    EXPECT_EQ(found[1].sequence, 3U);
+}
+
 // Against looking at every current event.
 TEST_F(CurrentStateTest, FindsWhatTheDefinitionFinds) {
     std::mt19937 random(5);

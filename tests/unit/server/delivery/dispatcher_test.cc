@@ -344,7 +344,7 @@ TEST_F(DispatcherTest, WhereEventsMayHaveBeenMissedEverybodyGetsTheState) {
     tellMissed();
     publish("b");
     EXPECT_THAT(deliverAll(), ElementsAre(Pair(1, ElementsAre(1)), Pair(2, ElementsAre(1, 7))));
-    EXPECT_EQ(lines.count("CRNPD-DLV-010"), 1U);
+    EXPECT_EQ(lines.count("CRNPD-DLV-011"), 1U);
 }
 
 TEST_F(DispatcherTest, AfterANoticeWhatWaitsComesOnceAndInItsTurn) {
@@ -356,6 +356,33 @@ TEST_F(DispatcherTest, AfterANoticeWhatWaitsComesOnceAndInItsTurn) {
     publish("a");
     tellMissed();
     EXPECT_THAT(deliverAll(), ElementsAre(Pair(1, ElementsAre(2, 4, 5))));
+}
+
+// What waits for a client is not counted again, what it has already is.
+TEST_F(DispatcherTest, PeopleSeeToHowManyAStateWentAgain) {
+    publish("a");
+    publish("b");
+    join(1, {"a"});
+    deliverAll();
+    join(2, {"b"});
+    tellMissed();
+    deliverAll();
+    const auto events = dispatcher.events(10).events;
+    ASSERT_THAT(events, SizeIs(3));
+    EXPECT_EQ(events[0].wanted, 2U);
+    EXPECT_EQ(events[0].have, 2U);
+    EXPECT_EQ(events[1].wanted, 1U);
+    EXPECT_EQ(events[1].have, 1U);
+}
+
+TEST_F(DispatcherTest, ANoticeWaitsForTheReplyToo) {
+    publish("a");
+    const auto gate = std::make_shared<ReplyGate>();
+    join(1, {"a"}, gate);
+    tellMissed();
+    EXPECT_THAT(takers(), IsEmpty());
+    gate->open();
+    EXPECT_THAT(deliverAll(), ElementsAre(Pair(1, ElementsAre(1))));
 }
 
 TEST_F(DispatcherTest, TheMarkWaitsForTheStateThatANoticeOwes) {
@@ -390,7 +417,7 @@ TEST_F(DispatcherTest, ANewLeaderFindsTheNoticeAndWhoIsOwedTheState) {
     dispatcher.start(rows);
     EXPECT_THAT(deliverAll(),
                 ElementsAre(Pair(1, ElementsAre(3)), Pair(2, ElementsAre(3, 4, 8)), Pair(3, ElementsAre(3))));
-    EXPECT_EQ(lines.count("CRNPD-DLV-010"), 1U);
+    EXPECT_EQ(lines.count("CRNPD-DLV-011"), 1U);
 }
 
 TEST_F(DispatcherTest, ANoticeThatEverybodyHasFollowedOwesNothing) {
@@ -402,7 +429,7 @@ TEST_F(DispatcherTest, ANoticeThatEverybodyHasFollowedOwesNothing) {
     rows.last = 3;
     dispatcher.start(rows);
     EXPECT_THAT(takers(), IsEmpty());
-    EXPECT_EQ(lines.count("CRNPD-DLV-010"), 0U);
+    EXPECT_EQ(lines.count("CRNPD-DLV-011"), 0U);
 }
 
 TEST_F(DispatcherTest, AReloadBeginsAnewAndKeepsGatesShut) {

@@ -14,6 +14,7 @@
 
 #include <gtest/gtest.h>
 
+#include "common/missed_events.h"
 #include "server/delivery/event_log.h"
 #include "server/delivery/matching.h"
 
@@ -60,7 +61,7 @@ public:
             case 2:
                 return removeEvents(client);
             case 3:
-                return below(3) == 0 ? leave(client) : void();
+                return below(3) == 0 ? leave(client) : below(4) == 0 ? tellMissed() : void();
             case 4:
                 return collapse(client);
             case 5:
@@ -93,6 +94,7 @@ public:
     std::size_t repeated = 0;
     std::size_t collapses = 0;
     std::size_t crashes = 0;
+    std::size_t notices = 0;
 
 private:
     using Rows = std::vector<NumberedEvent>;
@@ -137,6 +139,18 @@ private:
         }
         events_[next.sequence] = next.event;
         append(next);
+    }
+    // Everybody is owed what it would be owed if it asked for all of it now.
+    void tellMissed() {
+        const NumberedEvent notice{++last_, std::make_shared<Event>(missedEvents("p", "away"))};
+        current_[kindOf(*notice.event)] = notice_ = notice.sequence;
+        events_[notice.sequence] = notice.event;
+        append(notice);
+        for (const auto& [client, row] : rows_) {
+            expectState(client, row.registrations, {});
+            log_->add(client, last_, log_->state().wanted(row.registrations, {}));
+        }
+        ++notices;
     }
     void append(const NumberedEvent& event) {
         std::vector<ClientIndex> wantedBy;
@@ -265,7 +279,8 @@ private:
         for (const auto& laggard : stored_.laggards) {
             if (laggard.client == client) stored = laggard.position;
         }
-        const Resumption from = resumption(stored, row.joined, row.added);
+        Resumption from = resumption(stored, row.joined, row.added);
+        from.owesState = from.owesState || from.position < notice_;
         if (stored == stored_.upTo && !from.owesState) return;
         const auto initial = from.owesState ? state.wanted(row.registrations, {}) : std::vector<Sequence>{};
         log_->resume(client, stored, from, initial);
@@ -273,6 +288,7 @@ private:
 
     std::mt19937 random_;
     Sequence last_ = 0;
+    Sequence notice_ = 0;                                      // the latest
     std::map<Sequence, std::shared_ptr<const Event>> events_;  // rows
     std::map<std::string, Sequence> current_;
     std::map<ClientIndex, Row> rows_;
@@ -288,6 +304,7 @@ TEST(EventLogModel, EveryClientGetsWhatItMustWhateverHappens) {
     std::size_t repeated = 0;
     std::size_t collapses = 0;
     std::size_t crashes = 0;
+    std::size_t notices = 0;
     for (unsigned seed = 0; seed < 1000; ++seed) {
         Model model(seed);
         for (int step = 0; step < 300; ++step)
@@ -298,12 +315,14 @@ TEST(EventLogModel, EveryClientGetsWhatItMustWhateverHappens) {
         repeated += model.repeated;
         collapses += model.collapses;
         crashes += model.crashes;
+        notices += model.notices;
     }
     // Else the runs show nothing.
     EXPECT_GT(deliveries, 30000U);
     EXPECT_GT(repeated, 1000U);
     EXPECT_GT(collapses, 5000U);
     EXPECT_GT(crashes, 3000U);
+    EXPECT_GT(notices, 1000U);
 }
 
 }  // namespace
