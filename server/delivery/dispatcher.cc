@@ -142,6 +142,7 @@ std::optional<Errand> Dispatcher::takeFrom(Lane which) {
         auto event = log_->next(place.client, wantsOf(place.client));
         if (event) return begin(place.client, found->second, which, std::move(*event));
         active_.erase(found);
+        changed_ = true;  // it may stand in the stored mark as a laggard
     }
     return std::nullopt;
 }

@@ -147,7 +147,9 @@ void Dispatcher::hear(const ClientChanged& changed) {
         const auto initial =
             log_->state().wanted(registrations, before ? std::span<const EventRegistration>(*before)
                                                        : std::span<const EventRegistration>());
-        countWanted(log_->add(client, changed.record.added, initial));
+        log_->add(client, changed.record.added, initial);
+        // Also what comes in its turn: when it was published the client did not want it.
+        countWanted(initial);
     }
     const bool isShut = changed.gate != nullptr && !changed.gate->isOpen();
     auto found = active_.find(client);

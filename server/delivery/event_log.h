@@ -80,8 +80,8 @@ public:
     // `initial` comes by itself, or is owed already, is left out here; the rest is returned.
     std::vector<Sequence> add(ClientIndex client, Sequence at, const std::vector<Sequence>& initial);
     // Under a new leader, for each laggard, each client whose `joined` or `added` is above `stored`, and each
-    // that is not as far as the latest notice that events may have been missed. `initial` is what
-    // CurrentState::wanted() says if it owes state, else nothing.
+    // that is not as far as the latest notice that events may have been missed, unless there is nothing that
+    // it is owed. `initial` is what CurrentState::wanted() says if it owes state, else nothing.
     void resume(ClientIndex client, Sequence stored, Resumption from, const std::vector<Sequence>& initial);
     // Under a new leader, when all rows are appended: the last number that was ever given.
     void reach(Sequence head);

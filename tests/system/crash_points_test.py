@@ -189,7 +189,7 @@ class Story:
         """All that was published gets to whom it belongs."""
         self.load.end()
         self.crew.hold()
-        self.ledger.settle(lambda: not any(self.ledger.missing(one, [wish(CrashLoad.CLASS)]) for one in self.load.steady))
+        self.ledger.settle_all(self.active, CrashLoad.CLASS)
 
     def violations(self):
         return checker.violations(self.crew.history) + delivery_checker.violations(self.ledger.history)[:5]

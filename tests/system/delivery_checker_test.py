@@ -128,6 +128,10 @@ class WhatMayBe(unittest.TestCase):
         story.note(client="c", started=story.now - 0.5, ended=story.now + 0.1, what=READ, document=story.events[1])
         self.accepts(story.publish(2, subclass="T").get(2).tell_missed(3).get(1, 2))
 
+    def test_no_state_after_a_notice_where_the_latest_may_be_one_that_was_not_asked_for(self):
+        story = Story().add("C", pairs={"color": ["red"]}).publish(1, color="red").get(1).publish(2, answered=False, color="blue")
+        self.accepts(story.tell_missed(3))
+
     def test_no_more_than_what_waits_after_a_notice(self):
         self.accepts(Story().add().publish(1).publish(2).tell_missed(3).get(1, 2))
 

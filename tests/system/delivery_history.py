@@ -86,7 +86,7 @@ class Book:
 
 # What a connection may wait until a listener accepts it: until then it may have been begun before the reply was written.
 ACCEPTING = 0.05
-# What a server may need to see that a listener has closed: until then the event waits for the client.
+# What a server may need to see that a listener has closed, or to hear of what another one has published.
 CLOSING = 0.25
 
 

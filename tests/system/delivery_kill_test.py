@@ -109,7 +109,7 @@ class Killed(unittest.TestCase):
         self.addCleanup(self.listeners.close)
         self.ledger = Ledger(self.listeners)
 
-    def run_kills(self, servers, addresses, kill, said):
+    def run_kills(self, servers, addresses, kill, active, said):
         began, load = time.monotonic(), Load(self.ledger, servers, addresses, self.seed)
         try:
             for _ in range(KILLS):
@@ -119,7 +119,7 @@ class Killed(unittest.TestCase):
                     kill()
             load.wait_for_documents(10)
             load.end()
-            self.ledger.settle(lambda: not any(self.ledger.missing(one, [wish("C")]) for one in load.steady))
+            self.ledger.settle_all(active, Load.CLASS)
             for server in servers:
                 self.assertEqual(server.log("CRNPD-DLV-003", "CRNPD-DLV-004"), [])
             self.assertEqual(violations(self.ledger.history)[:5], [])
@@ -147,7 +147,7 @@ class Killed(unittest.TestCase):
 
     @staticmethod
     def repeated(whole):
-        """Documents that came again and were the state no more: because of a kill, and not of a notice."""
+        """Documents that came again and were the state no more, about: because of a kill, and not of a notice."""
         newest, seen, found = {}, set(), 0
         for one in sorted(whole, key=lambda one: one["started"]):
             what, serial = (one["client"], one["document"]["subclass"]), int(serial_of(one["document"]))
@@ -170,7 +170,7 @@ class Killed(unittest.TestCase):
                 server.kill()
                 server.restart()
 
-            self.run_kills([server], server.addresses(), kill, server.said)
+            self.run_kills([server], server.addresses(), kill, lambda: server, server.said)
 
     def test_the_replicated_store(self):
         """Events are published on servers that stand by, too."""
@@ -179,7 +179,7 @@ class Killed(unittest.TestCase):
                 cluster.kill(cluster.active())
                 cluster.start()
 
-            self.run_kills(cluster.nodes, cluster.addresses, kill, cluster.said)
+            self.run_kills(cluster.nodes, cluster.addresses, kill, cluster.active, cluster.said)
 
 
 if __name__ == "__main__":

@@ -110,6 +110,16 @@ class Ledger:
         return [serial for entry in list(self.entries) if entry.get("published") and entry["invoked"] >= since and wants(wishes, entry["event"])
                 for serial in entry["event"]["pairs"][0]["values"] if serial not in got]
 
+    def settle_all(self, active, event_class):
+        """Waits until everybody has what is published last, and all before it; `active` finds the active server."""
+        last = wait_for(lambda: self.publish([active()], event_class, "last"), "the last event to be published")
+
+        def is_done():
+            told = active().ask(request="events")
+            return bool(told) and told[0]["head"] >= last and told[0]["behind"] == 0
+
+        self.settle(is_done)
+
     def settle(self, until=lambda: True, patience=PATIENCE):
         """Waits for the condition; everything published before has to be where it belongs then."""
         now = time.monotonic()

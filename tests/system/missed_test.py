@@ -49,7 +49,7 @@ class Missed(Delivery):
         self.expect(self.all, "2", "3", "2", "3")
         self.expect(self.none)
         self.check()
-        line, = self.server.log("CRNPD-DLV-011")
+        line, = self.server.wait_for_log("CRNPD-DLV-011")
         self.assertEqual(line["level"], "warn")
         for words in ("rgm", "a test", "2 clients"):
             self.assertIn(words, line["text"])
@@ -69,7 +69,7 @@ class Missed(Delivery):
         """A notice reaches a client that was away, through two deaths of the server, and it is over once it was followed."""
         self.one.die()
         self.tell()
-        self.all.wait_for(4)
+        self.server.wait_for_log("CRNPD-DLV-011")
         for death in (1, 2):
             with self.ledger.restarting():
                 self.server.kill()

@@ -375,6 +375,36 @@ TEST_F(DispatcherTest, PeopleSeeToHowManyAStateWentAgain) {
     EXPECT_EQ(events[1].have, 1U);
 }
 
+TEST_F(DispatcherTest, PeopleSeeThatAnEventIsWantedSinceItWasAskedFor) {
+    join(1, {"a"});
+    publish("a");
+    publish("b");
+    add(1, {"a", "b"}, {"a"});
+    deliverAll();
+    const auto events = dispatcher.events(10).events;
+    ASSERT_THAT(events, SizeIs(2));
+    EXPECT_EQ(events[1].wanted, 1U);
+    EXPECT_EQ(events[1].have, 1U);
+}
+
+TEST_F(DispatcherTest, WhoeverWasALaggardAndHasEverythingLeavesTheMark) {
+    publish("a");
+    join(1, {"a"});
+    const auto errand = dispatcher.take();
+    ASSERT_TRUE(errand);
+    publish("b");
+    dispatcher.delivered(errand->ticket);
+    // Before anybody asks what is next for it.
+    pass(rules.keepEvery);
+    ASSERT_THAT(ledger.kept, SizeIs(1));
+    EXPECT_THAT(ledger.kept[0].mark.laggards, SizeIs(1));
+    ledger.kept[0].done(true);
+    EXPECT_FALSE(dispatcher.take());
+    pass(rules.keepEvery);
+    ASSERT_THAT(ledger.kept, SizeIs(2));
+    EXPECT_THAT(ledger.kept[1].mark.laggards, IsEmpty());
+}
+
 TEST_F(DispatcherTest, ANoticeWaitsForTheReplyToo) {
     publish("a");
     const auto gate = std::make_shared<ReplyGate>();

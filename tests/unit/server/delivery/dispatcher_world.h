@@ -75,6 +75,11 @@ struct World {
         dispatcher.hear(
             Committed(ClientChanged{ClientChanged::How::heard, recordOf(id, names, at), {}, {}, ++told}));
     }
+    void add(RecordId id, const std::vector<std::string>& names, const std::vector<std::string>& before) {
+        auto record = recordOf(id, names, ++last);
+        dispatcher.hear(Committed(ClientChanged{
+            ClientChanged::How::added, std::move(record), encodeRegistrations(groups(before)), {}, ++told}));
+    }
     void leave(RecordId id) { dispatcher.hear(Committed(ClientLeft{id, addressOf(id)})); }
     void evict(RecordId id) { dispatcher.hear(Committed(ClientLeft{id, addressOf(id), true})); }
     Sequence publish(const std::string& name) {
