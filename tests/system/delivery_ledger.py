@@ -116,7 +116,8 @@ class Ledger:
 
         def is_done():
             told = active().ask(request="events")
-            return bool(told) and told[0]["head"] >= last and told[0]["behind"] == 0
+            # One that has just lost its lease refuses.
+            return bool(told) and told[0]["ok"] and told[0]["head"] >= last and told[0]["behind"] == 0
 
         self.settle(is_done)
 

@@ -109,7 +109,7 @@ class MissedOnSeveralNodes(unittest.TestCase):
             self.assertIsNotNone(ledger.publish([standby]))
             away.wait_for(1)
             here.wait_for(1)
-            wait_for(lambda: active.ask(request="events")[0]["behind"] == 0, "all deliveries")
+            wait_for(lambda: active.ask(request="events")[0].get("behind") == 0, "all deliveries")
             away.die()
             self.assertIsNotNone(ledger.tell_missed([standby]))
             here.wait_for(2)
