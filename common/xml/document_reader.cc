@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/xml/document_reader.h"
 
+#include <algorithm>
+
 #include "common/xml/message_end.h"
 
 namespace crnpd::xml {
@@ -12,10 +14,14 @@ namespace {
 constexpr std::size_t mostAttributes = 256;
 constexpr std::size_t shortDocument = 4096;
 
-// Xerces takes a character that is cut off behind the root for the end of the document. (The prolog was
-// looked at: UTF-16 has no such ends.)
+// Xerces takes a character that is cut off behind the root for the end of the document, and what stands in
+// the place of its missing bytes, whatever that is, is never seen. 0xFF announces most bytes, more than UTF-8
+// knows: eight. (The prolog was looked at: UTF-16 has no such ends.)
 bool mayHaveABrokenEnd(std::string_view document) noexcept {
-    return static_cast<unsigned char>(document.back()) >= 0x80;
+    constexpr std::size_t longestCharacter = 8;
+    const auto end = document.substr(document.size() - std::min(document.size(), longestCharacter - 1));
+    return std::any_of(end.begin(), end.end(),
+                       [](char byte) { return static_cast<unsigned char>(byte) >= 0x80; });
 }
 
 }  // namespace

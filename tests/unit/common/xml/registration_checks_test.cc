@@ -108,6 +108,19 @@ TEST_F(RegistrationChecks, WhatFollowsTheRootIsMalformed) {
     });
 }
 
+// Whatever stands where the bytes of a character should.
+TEST_F(RegistrationChecks, ACharacterThatIsCutOffBehindTheRootIsMalformed) {
+    for (unsigned first = 0x80; first <= 0xFF; ++first) {
+        for (std::size_t more = 0; more < 9; ++more) {
+            const std::string tail =
+                std::string(1, static_cast<char>(first)) + std::string("!-- x -->").substr(0, more);
+            expect({{registrationWith("") + tail, malformed, 1, "one document"}});
+            expect({{registrationWith("") + tail.substr(0, 1) + std::string(more, ' '), malformed, 1,
+                     "one document"}});
+        }
+    }
+}
+
 TEST_F(RegistrationChecks, NoEntityIsKnownButTheFive) {
     const std::string doctype = "<!DOCTYPE SC_CALLBACK_REG SYSTEM 'file:///nowhere.dtd'>";
     for (const std::string& content :
