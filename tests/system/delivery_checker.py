@@ -148,19 +148,20 @@ class ClientCheck:
         """The current state at ADD_CLIENT comes first and is the latest; ADD_EVENTS brings that of what is new."""
         asked = lambda event: wants(session.start.after, event)  # noqa: E731
         state = self.latest(session.start.begin, asked)
-        required = [receipts[serial] for serial in receipts if session.requires(self.by_serial[serial])]
+        required = [serial for serial in receipts if session.requires(self.by_serial[serial])]
+        first = min((receipts[serial] for serial in required), default=math.inf)
         for serial, place in receipts.items():
             event = self.by_serial[serial]
             now = state.get(event.kind)
             if now and event.sequence is not None and event.sequence < now.sequence:
                 self.say(f"got {serial}, an old state: {now.serial} was current")
-            elif now is event and required and place > min(required) and not session.changes:
+            elif now is event and place > first and not session.changes:
                 self.say(f"got {serial}, a state, after events that were published later")
-        self.demand_state(session, receipts, state, "ADD_CLIENT", bool(required))
+        self.demand_state(session, receipts, state, "ADD_CLIENT", min((self.times[serial] for serial in required), default=None))
         for window in session.changes:
             if window.verb == "ADD_EVENTS" and window.end < math.inf:
                 new = lambda event, one=window: wants(one.after, event) and not wants(one.before, event)  # noqa: E731
-                self.demand_state(session, receipts, self.latest(window.begin, new), "ADD_EVENTS", False)
+                self.demand_state(session, receipts, self.latest(window.begin, new), "ADD_EVENTS", None)
 
     def check_notices(self, session):
         """After each that was acknowledged comes what was current, or what is newer of its kind; then what was published later."""
@@ -185,14 +186,14 @@ class ClientCheck:
                     self.say(f"got what was published after the notice {notice.serial} before {event.serial}, the state")
 
     def demand_state(self, session, receipts, state, verb, over):
-        if not over and not self.is_settled(session):
+        """`over`: when what comes after the state was begun to be sent."""
+        if over is None and not self.is_settled(session):
             return
         later = [window for window in session.changes if window.verb == "REMOVE_EVENTS"]
         for event in state.values():
             have = [self.by_serial[one] for one in self.received(session, receipts) if one in self.by_serial]
             # One that has been followed by a newer one before it was sent is left out: that one comes in its turn.
-            followed = over and any(one.kind == event.kind and one.sequence is not None and one.sequence > event.sequence and one.invoked < session.ends
-                                    for one in self.by_serial.values())
+            followed = over is not None and self.book.replaces(event, over)
             if not followed and not any(one.kind == event.kind and (one.sequence is None or one.sequence >= event.sequence) for one in have) \
                     and all(wants(window.after, event.event) for window in later):
                 self.say(f"did not get {event.serial}, the state at {verb}")
@@ -271,6 +272,16 @@ def one_order(checks):
     return found
 
 
+def first_seen(history):
+    """{serial: when the first connection that brought it was started}"""
+    seen = {}
+    for one in history:
+        if one.get("document"):
+            serial = serial_of(one["document"])
+            seen[serial] = min(one["started"], seen.get(serial, math.inf))
+    return seen
+
+
 def violations(history):
     """A text for each thing that must not be."""
     published = [Published(entry) for entry in history if "published" in entry]
@@ -282,7 +293,7 @@ def violations(history):
             by_client[entry["client"]].append(entry)
     numbers = collections.Counter(event.sequence for event in published if event.sequence is not None)
     found = [f"{count} events have the number {number}" for number, count in numbers.items() if count > 1]
-    book = Book(published)
+    book = Book(published, first_seen(history))
     checks = [ClientCheck(client, entries, book, restarts, settled) for client, entries in sorted(by_client.items())]
     for check in checks:
         found += check.run()

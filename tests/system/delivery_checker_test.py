@@ -100,6 +100,14 @@ class WhatMayBe(unittest.TestCase):
     def test_the_current_state_at_first(self):
         self.accepts(Story().publish(1).publish(2).publish(3, subclass="T").add().publish(4).get(2, 3, 4))
 
+    def test_no_state_where_an_event_without_an_answer_may_have_taken_its_place(self):
+        story = Story().publish(1).add().publish(2, subclass="T").publish(3, answered=False)
+        self.accepts(story.get(2).add().get(2, 3))
+
+    def test_a_message_that_was_carried_out_without_an_answer_and_then_refused_for_a_while(self):
+        story = Story().add().publish(1).get(1).say("ADD_CLIENT", "C", code=None).get(1)
+        self.accepts(story.say("ADD_CLIENT", "C", code="RETRY").add().get(1))
+
     def test_a_group_each(self):
         groups = Story()
         for number, name in enumerate(["a", "b", "a"], 1):
@@ -216,6 +224,14 @@ class WhatMustNotBe(unittest.TestCase):
     def test_a_missing_state(self):
         self.finds("the state at ADD_CLIENT", Story().publish(1).add())
         self.finds("the state at ADD_EVENTS", Story().publish(1, event_class="D").add().say("ADD_EVENTS", "D"))
+
+    def test_a_missing_state_after_an_older_event_without_an_answer(self):
+        story = Story().add(client="d").publish(1, answered=False).get(1, client="d").publish(2).get(2, client="d")
+        self.finds("did not get 2, the state at ADD_CLIENT", story.add().publish(3, subclass="T").get(3).get(3, client="d").add().get(2, 3))
+
+    def test_a_missing_state_that_was_followed_when_it_should_have_been_there_already(self):
+        story = Story().publish(1).add().publish(2, subclass="T").get(2).publish(3)
+        self.finds("did not get 1, the state at ADD_CLIENT", story.add().get(2, 3))
 
     def test_an_old_state(self):
         self.finds("an old state", Story().publish(1).publish(2).add().get(1))

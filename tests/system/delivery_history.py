@@ -53,9 +53,10 @@ class Published:
 
 
 class Book:
-    """Everything that was published."""
+    """Everything that was published; `seen` says when the first connection with an event was started, by serial."""
 
-    def __init__(self, events):
+    def __init__(self, events, seen):
+        self.seen = seen
         self.events = sorted(events, key=lambda one: one.invoked)
         self.by_serial = {event.serial: event for event in events}
         self.notices = [event for event in self.events if event.is_notice]
@@ -69,7 +70,11 @@ class Book:
 
     def replaces(self, event, time):
         """Whether one of its kind that may be newer had been begun to be published by then."""
-        return any(one.kind == event.kind and one.invoked <= time and (one.sequence is None or one.sequence > event.sequence) for one in self.events)
+        return any(one.kind == event.kind and one.invoked <= time and self.may_be_newer(one, event) for one in self.events)
+
+    def may_be_newer(self, one, event):
+        """Without an answer it may have been published at any time, but not after somebody had it."""
+        return one.sequence > event.sequence if one.sequence is not None else self.seen.get(one.serial, math.inf) >= event.invoked
 
     def between(self, first, last):
         """Those that were begun to be published then."""
@@ -123,7 +128,7 @@ def windows_of(entries):
             begin, pending = entry["invoked"] if pending is None else pending, None
             found.append(Window(entry["verb"], begin, entry["answered"], state, after))
             state = after
-        else:
+        elif entry["code"] == "FAIL":
             pending = None
     if pending is not None:
         found.append(Window("ADD_CLIENT", pending, math.inf, state, state))
