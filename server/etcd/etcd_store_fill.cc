@@ -49,6 +49,9 @@ CommitOutcome EtcdStore::fill(BatchId batch, std::span<const Change> changes) no
         auto outcome = fillInSteps(batch, changes);
         if (outcome.state == CommitState::committed || last_) return outcome;
         if (outcome.reason.code == ErrorCode::superseded) return CommitOutcome::notCommitted(outcome.reason);
+        // Where the first step was refused there is nothing to take away, which a full etcd would refuse,
+        // too.
+        if (outcome.state == CommitState::notCommitted && !head_.isFilling) return outcome;
         failed_ = outcome.reason;
         return undo(options_.patience);
     } catch (const std::bad_alloc&) {

@@ -441,6 +441,17 @@ TEST_F(Filling, ThatIsRefusedOnTheWayLeavesNothingAndTheStoreGoesOn) {
     }
 }
 
+TEST_F(Filling, ThatIsRefusedAtOnceByAFullEtcdHasLeftNothingToTakeBack) {
+    link.scriptNth(1, Fate::noSpace);
+    link.always(Fate::noSpace);
+    const auto outcome = store->fill(2, many());
+    EXPECT_EQ(outcome.state, CommitState::notCommitted);
+    EXPECT_EQ(outcome.reason.code, ErrorCode::noSpace);
+    link.always({});
+    EXPECT_EQ(store->commit(2, Changes{client(1)}).state, CommitState::committed)
+        << "the same server goes on";
+}
+
 TEST_F(Filling, WhoseServerDiesOnTheWayIsWholeOrNotAtAll) {
     for (const auto last : {Fate::lost, Fate::dropped, Fate::late}) {
         for (unsigned n = 1; n <= stepsOfFilling; ++n) {
