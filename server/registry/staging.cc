@@ -219,16 +219,21 @@ std::size_t Staging::bytesOf(const MarkRecord& mark) noexcept {
 
 Decision Staging::store(const Request& request, const Entry* known, const Registrations& now, How how) {
     const auto& [record, count] = now;
-    if (auto refusal = tooMuch(count, record.size())) return settled(request.client, std::move(*refusal), 0);
+    const bool wasClient = known != nullptr && known->isClient();
+    const bool isTheSame = wasClient && known->registrations.view() == record;
+    // What a client has it keeps, and may have less of it, also when the limits have been lowered since.
+    if (!isTheSame && how != How::reduced) {
+        if (auto refusal = tooMuch(count, record.size()))
+            return settled(request.client, std::move(*refusal), 0);
+    }
 
     Decision ok{{StatusCode::ok, fmt::format("client {} {}: {} in all", request.client.text(), done(how),
                                              counted(count, "registration"))},
                 count,
                 true};
-    const bool wasClient = known != nullptr && known->isClient();
     // The same content again, as after a lost reply, is durable already; but whoever joins is sent the whole
     // state again, also when we crash before that.
-    if (wasClient && how != How::joined && known->registrations.view() == record) how = How::heard;
+    if (isTheSame && how != How::joined) how = How::heard;
     auto entry = renewed(request, known, record, how);
     ok.told = changed(request, how, entry,
                       how == How::added ? std::string(known->registrations.view()) : std::string());

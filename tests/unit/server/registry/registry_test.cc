@@ -292,6 +292,19 @@ TEST_F(RegistryTest, TooManyRegistrationsOfOneClientAreLowResourceHoweverTheyCom
     EXPECT_EQ(registered(), (Events{event("A"), event("B")}));
 }
 
+TEST_F(RegistryTest, WhatAClientHasItKeepsAndMayHaveLessOfItWhenTheLimitsWereLowered) {
+    add({event("A"), event("B"), event("C")});
+    rules.registrationsPerClient = 1;
+    rules.bytesPerClient = 1;
+    registry.setRules(rules);
+    EXPECT_EQ(send(RegistrationType::addEvents, {event("C")}).reply.code, StatusCode::ok) << "as before";
+    EXPECT_EQ(add({event("A"), event("B"), event("C")}), StatusCode::ok) << "as before";
+    EXPECT_EQ(send(RegistrationType::addEvents, {event("D")}).reply.code, StatusCode::lowResource);
+    EXPECT_EQ(add({event("A"), event("D")}), StatusCode::lowResource);
+    EXPECT_EQ(send(RegistrationType::removeEvents, {event("A")}).reply.code, StatusCode::ok);
+    EXPECT_EQ(registered(), (Events{event("B"), event("C")})) << "still more than the limit";
+}
+
 TEST_F(RegistryTest, TooLongRegistrationsOfOneClientAreLowResource) {
     rules.bytesPerClient = 100;
     registry.setRules(rules);
