@@ -10,7 +10,7 @@ namespace crnpd::commit {
 
 Committer::Committer(store::RegistrationStore& store, const Clock& clock, const registry::Rules& rules,
                      Options options)
-    : store_(store), group_(store, clock, rules, std::move(options)) {}
+    : store_(store), bytesLimit_(store.bytesLimit()), group_(store, clock, rules, std::move(options)) {}
 
 Committer::~Committer() {
     stop();

@@ -57,7 +57,7 @@ public:
     // noSpace also where it is larger than Rules::bytesPerEvent or than what the store takes.
     void publish(std::shared_ptr<const Event> event, std::optional<std::string> post, Published published);
 
-    // Removes a client that cannot be reached, if its row still has these numbers.
+    // Removes a client that cannot be reached, if it has not spoken since what was heard up to that number.
     void remove(const CallbackAddress& client, NewsNumber heard, Evicted done);
 
     // Stores how far the delivery is and deletes what nobody needs, in several commits where it is much, the
@@ -70,8 +70,8 @@ public:
     // Puts `rows` into a store that holds no clients. False, and nothing is called, when not started.
     bool fill(Snapshot rows, Filled filled);
 
-    // What the store takes of one client's registrations at most.
-    [[nodiscard]] std::size_t bytesLimit() const noexcept { return store_.bytesLimit(); }
+    // What the store takes of one client's registrations at most; may be asked when the store is gone.
+    [[nodiscard]] std::size_t bytesLimit() const noexcept { return bytesLimit_; }
     // GroupCommit's.
     [[nodiscard]] std::shared_ptr<const std::atomic<bool>> isAtLongWork() const {
         return group_.isAtLongWork();
@@ -102,6 +102,7 @@ private:
     void process(Waiting waiting);
 
     store::RegistrationStore& store_;
+    const std::size_t bytesLimit_;
     GroupCommit group_;  // the committer thread's own
 
     std::mutex mutex_;
