@@ -167,35 +167,40 @@ inline constexpr Message<Count, Count, Text> commitUnknown{
     "The storage failed in the middle of a commit. Nobody is answered before the outcome is known. Look at "
     "the disk (dmesg)."};
 
-inline constexpr Message<Count, Text> commitRefused{
-    "CRNPD-CMT-002",
-    level::err,
-    "{} registrations were refused, nothing was written: {}",
-    {"REQUESTS", "REASON"},
-    "Clients were told and will repeat. A full disk: make room; the server goes on by itself. Anything else: "
-    "look at the disk (dmesg)."};
+inline constexpr Message<Count, Text> commitRefused{"CRNPD-CMT-002",
+                                                    level::err,
+                                                    "{} requests were refused, nothing was written: {}",
+                                                    {"REQUESTS", "REASON"},
+                                                    "Clients and publishers were told and will repeat; the "
+                                                    "server's own notes of what was delivered (one request "
+                                                    "a second) it writes again by itself. A full disk: make "
+                                                    "room; the server goes on by itself. Anything else: "
+                                                    "look at the disk (dmesg)."};
 
 inline constexpr Message<Count, Text> outcomeNotFound{
     "CRNPD-CMT-003",
     level::err,
-    "{} connections were closed without a reply, because nobody knows whether their changes were written: {}",
+    "{} requests were not answered, because nobody knows whether their changes were written: {}",
     {"REQUESTS", "REASON"},
-    "The storage is broken. The clients repeat their messages; the server reads its registrations anew "
-    "before it goes on."};
+    "The storage is broken. The connections of clients are closed and they repeat their messages; publishers "
+    "are "
+    "told that it is not known. The server reads its registrations anew before it goes on."};
 
 inline constexpr Message<Count, Count> storeReloaded{
     "CRNPD-CMT-004",
     level::info,
     "the registrations were read anew: revision {}, {} clients",
     {"REVISION", "CLIENTS"},
-    "The storage works again. Nothing to do."};
+    "The storage works again, or a restore is over. Nothing to do."};
 
 inline constexpr Message<Count, Text> storeStillBroken{
     "CRNPD-CMT-005",
     level::err,
-    "{} registrations were refused, the store cannot be read: {}",
+    "the store cannot be read, {} requests were refused: {}",
     {"REQUESTS", "REASON"},
-    "The storage is still broken; clients get SYSTEM_ERROR. Mend it; the server goes on by itself."};
+    "The storage is still broken; clients get SYSTEM_ERROR, or LOW_RESOURCE or RETRY where the reason is a "
+    "full "
+    "disk or a lock. Mend it; the server goes on by itself."};
 
 // --- sockets ----------------------------------------------------------------------------------------
 

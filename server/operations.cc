@@ -50,6 +50,10 @@ Result<void> checkLimits(const Snapshot& rows, const config::Settings& settings,
     return {};
 }
 
+const Error outOfDate{ErrorCode::io,
+                      "what the store holds is not known, because it cannot be read: look at the log and at "
+                      "the disk, then ask again"};
+
 Error notEmpty(std::size_t clients) {
     return {ErrorCode::io,
             fmt::format("nothing was changed: {} {} registered here, and a restore needs a store without "
@@ -84,12 +88,13 @@ auto ServerOperations::ask(Question question) const
     -> Result<std::invoke_result_t<Question, const commit::View&>> {
     using Answer = std::invoke_result_t<Question, const commit::View&>;
     const auto serving = state_.serving();
-    auto answer = std::make_shared<std::promise<Answer>>();
+    auto answer = std::make_shared<std::promise<Result<Answer>>>();
     auto future = answer->get_future();
     if (!serving ||
         !serving->committer().ask([answer, question = std::move(question)](const commit::View& view) {
             try {
-                answer->set_value(question(view));
+                answer->set_value(view.isCurrent ? Result<Answer>(question(view))
+                                                 : Result<Answer>(outOfDate));
             } catch (...) {  // out of memory: the one who asks is told, the committer goes on
                 answer->set_exception(std::current_exception());
             }

@@ -119,7 +119,10 @@ Committer::Waiting Committer::take() {
 void Committer::process(Waiting waiting) {
     group_.process(waiting.acts);
     for (auto& other : waiting.others) {
-        if (const auto* question = std::get_if<Question>(&other)) (*question)(group_.view());
+        if (const auto* question = std::get_if<Question>(&other)) {
+            group_.lookAgain();
+            (*question)(group_.view());
+        }
         if (auto* fill = std::get_if<Fill>(&other)) fill->filled(group_.fill(fill->rows));
     }
 }

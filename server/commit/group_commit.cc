@@ -69,12 +69,11 @@ void GroupCommit::end(const std::string& reason) {
 }
 
 std::span<Act> GroupCommit::commitGroup(std::span<Act> acts) {
-    if (over_ || (lost_ && !recover(acts.size()))) {
-        const Error reason =
-            over_ ? Error{ErrorCode::superseded, "this server is handing over"}
-                  : Error{ErrorCode::io, "what the store holds is not known and cannot be read"};
+    const Result<void> mayGoOn =
+        over_ ? Error{ErrorCode::superseded, "this server is handing over"} : recover(acts.size());
+    if (!mayGoOn) {
         for (const auto& act : acts)
-            refuse(act, reason);
+            refuse(act, mayGoOn.error());
         return {};
     }
 
@@ -224,13 +223,21 @@ void GroupCommit::loseTrack(const Error& reason) {
     if (store_.isShared()) end(reason.text);
 }
 
-bool GroupCommit::recover(std::size_t waiting) {
+Result<void> GroupCommit::recover(std::size_t waiting) {
+    if (!lost_ || over_) return {};
+    const LongWork reading(*isAtLongWork_);
     if (const auto reloaded = reload(); !reloaded) {
-        log(msg::storeStillBroken, waiting, reloaded.error().text);
-        return false;
+        const auto& reason = reloaded.error();
+        log(msg::storeStillBroken, waiting, reason.text);
+        if (reason.code == ErrorCode::superseded) end(reason.text);
+        return Error{reason.code, "what the store holds is not known and cannot be read: " + reason.text};
     }
     log(msg::storeReloaded, head_, registry_.clients());
-    return true;
+    return {};
+}
+
+void GroupCommit::lookAgain() {
+    [[maybe_unused]] const auto failed = recover(0);
 }
 
 // What the store holds is the truth again.
@@ -249,7 +256,8 @@ Result<void> GroupCommit::reload() try {
 }
 
 Result<void> GroupCommit::fill(const Snapshot& rows) {
-    if (over_ || lost_) return Error{ErrorCode::busy, "this server is handing over; ask the active one"};
+    if (over_) return Error{ErrorCode::busy, "this server is handing over; ask the active one"};
+    if (auto known = recover(0); !known) return known;
     if (registry_.clients() > 0) {
         return Error{
             ErrorCode::busy,
@@ -260,23 +268,29 @@ Result<void> GroupCommit::fill(const Snapshot& rows) {
     crashPoint("after_fill");
     if (outcome.state == CommitState::committed) {
         ++head_;
-        // The store has more than what it was filled with: events, and numbers that were given before. Where
-        // it cannot be read at the moment, that is tried again before the next group.
+        // The store has more than what it was filled with: events, and numbers that were given before.
         lost_ = true;
-        const LongWork reading(*isAtLongWork_);
-        const auto reloaded = reload();
-        if (!reloaded) log(msg::storeStillBroken, 0U, reloaded.error().text);
+        lookAgain();
         crashPoint("fill_loaded");
         return {};
     }
-    if (outcome.state == CommitState::unknown) {
-        loseTrack(outcome.reason);
-        return Error{ErrorCode::superseded, "nobody knows whether the registrations were restored: " +
-                                                outcome.reason.text + "; ask the server that is active next"};
-    }
+    if (outcome.state == CommitState::unknown) return whatBecameOf(rows, outcome.reason);
     if (outcome.reason.code == ErrorCode::superseded) end(outcome.reason.text);
     lost_ = true;  // memories of removals may have gone with the attempt
+    lookAgain();
     return outcome.reason;
+}
+
+// A store of our own tells that itself as soon as it can be read.
+Result<void> GroupCommit::whatBecameOf(const Snapshot& rows, const Error& reason) {
+    loseTrack(reason);
+    if (!over_ && recover(0) && !rows.clients.empty()) {
+        if (registry_.clients() > 0) return {};
+        return Error{ErrorCode::busy, reason.text};
+    }
+    return Error{ErrorCode::superseded,
+                 "nobody knows whether the registrations were restored: " + reason.text +
+                     (over_ ? "; ask the server that is active next" : "")};
 }
 
 store::CommitOutcome GroupCommit::fillStore(const Snapshot& rows) {

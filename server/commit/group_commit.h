@@ -14,10 +14,11 @@
 // Threads    One at a time; calls block as long as the store does. Completions and questions run inside
 //            them and must not throw.
 // Failure    A store that refuses, or memory that runs out, costs the requests of that group their OK and
-//            nothing else. When an outcome
-//            cannot be found out, a store of our own is loaded anew before the next group; until that works,
-//            requests are answered SYSTEM_ERROR without being attempted. On a shared store another server may
-//            lead by then: this one is over, answers RETRY to everything and says so once by Superseded.
+//            nothing else. When an outcome cannot be found out, a store of our own is loaded anew before the
+//            next group, restore or question; until that works, requests are refused by its reason without
+//            being attempted, and questions are told that the registry is out of date. On a shared store
+//            another server may lead by then: this one is over, answers RETRY to everything and says so once
+//            by Superseded.
 #pragma once
 
 #include <atomic>
@@ -41,6 +42,7 @@ namespace crnpd::commit {
 struct View {
     const registry::Registry& registry;
     BatchId head;
+    bool isCurrent;  // false: the store may hold something else, and cannot be read
 };
 using Question = std::function<void(const View&)>;
 
@@ -71,6 +73,10 @@ public:
     // changed. superseded: it may have been; the server that leads by now, or next, knows.
     [[nodiscard]] Result<void> fill(const Snapshot& rows);
 
+    // Loads the store anew where what it holds is not known. What fails is tried again before whatever comes
+    // next.
+    void lookAgain();
+
     // Answers RETRY to whatever is not being committed already.
     void end(const std::string& reason);
 
@@ -78,7 +84,7 @@ public:
     // sign that its thread is stuck. May be read on any thread, also when this is gone.
     [[nodiscard]] std::shared_ptr<const std::atomic<bool>> isAtLongWork() const { return isAtLongWork_; }
 
-    [[nodiscard]] View view() const noexcept { return {registry_, head_}; }
+    [[nodiscard]] View view() const noexcept { return {registry_, head_, !lost_}; }
 
 private:
     struct Pending {
@@ -102,15 +108,17 @@ private:
     void leaveAllUnanswered(std::span<Pending> pending, const Error& reason);
     void loseTrack(const Error& reason);
     [[nodiscard]] store::CommitOutcome fillStore(const Snapshot& rows);
+    // `waiting`: how many requests are refused if that does not work.
+    [[nodiscard]] Result<void> recover(std::size_t waiting);
+    [[nodiscard]] Result<void> whatBecameOf(const Snapshot& rows, const Error& reason);
     [[nodiscard]] Result<void> reload();
-    [[nodiscard]] bool recover(std::size_t waiting);
 
     store::RegistrationStore& store_;
     const Clock& clock_;
     const Options options_;
     registry::Registry registry_;
     BatchId head_ = 0;
-    bool lost_ = false;  // the store may hold what the registry does not: load before the next group
+    bool lost_ = false;  // the store may hold what the registry does not: recover() comes first
     const std::shared_ptr<std::atomic<bool>> isAtLongWork_ = std::make_shared<std::atomic<bool>>(false);
     bool over_ = false;  // another server leads, or will: nothing is attempted any more
 };

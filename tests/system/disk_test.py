@@ -12,7 +12,7 @@ import unittest
 from pathlib import Path
 
 from checker import violations
-from harness import LONG, PATIENCE, Server, code_or_none, event, in_namespaces, message, wait_for
+from harness import LONG, PATIENCE, Server, code_or_none, crnpctl, event, in_namespaces, message, wait_for
 
 CALLS = "pwrite64,fsync,fdatasync,ftruncate"
 # How many times at most one kind of failure is moved one call further before the test says that it never ends.
@@ -76,6 +76,31 @@ class Full(unittest.TestCase):
         server.kill()
         server.restart()
         self.check(server, accepted + [950])
+
+    @in_namespaces("--mount")
+    def test_a_restore_that_does_not_fit_may_be_repeated_when_there_is_room(self):
+        dump = f"{self.folder}.dump"
+        self.addCleanup(Path(dump).unlink, missing_ok=True)
+        with Server() as other:
+            ports = range(1, 301)
+            for port in ports:
+                self.assertEqual(other.code("ADD_CLIENT", port, event("C", "S", n="x" * 20_000)), "OK")
+            self.assertEqual(crnpctl("dump", "--socket", other.socket, "--output", dump).returncode, 0)
+        server = self.mounted()
+        for _ in range(2):
+            refused = crnpctl("restore", "--socket", server.socket, dump)
+            self.assertNotEqual(refused.returncode, 0)
+            self.assertIn("nothing was changed", refused.stderr.decode())
+            self.assertIn("full", refused.stderr.decode())
+        self.check(server, [])
+
+        subprocess.run(["mount", "-o", "remount,size=64m", self.folder], check=True)
+        restored = crnpctl("restore", "--socket", server.socket, dump)
+        self.assertEqual((restored.returncode, restored.stderr), (0, b""))
+        self.check(server, ports)
+        server.kill()
+        server.restart()
+        self.check(server, ports)
 
     @in_namespaces("--mount")
     def test_a_kill_while_it_is_full_loses_nothing(self):

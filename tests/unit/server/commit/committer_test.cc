@@ -181,6 +181,21 @@ TEST_F(CommitterTest, WhileALostStoreCannotBeReadNothingIsAttempted) {
         << "the store is read again and holds what nobody was told";
 }
 
+TEST_F(CommitterTest, AQuestionIsAnsweredByWhatTheStoreHoldsOrToldThatThisIsNotKnown) {
+    store.failCommit(1, CommitOutcome::unknown(broken), Effect::applied);
+    store.answerOutcome(CommitOutcome::unknown(broken));
+    EXPECT_EQ(send(addClient(1)), std::nullopt);
+    store.failLoad(broken);
+    const auto isCurrent = [this] {
+        std::promise<bool> answer;
+        EXPECT_TRUE(committer.ask([&](const View& view) { answer.set_value(view.isCurrent); }));
+        return answer.get_future().get();
+    };
+    EXPECT_FALSE(isCurrent());
+    EXPECT_TRUE(isCurrent()) << "it is read again";
+    EXPECT_EQ(clientsInMemory(), 1U);
+}
+
 TEST_F(CommitterTest, ABatchIsNeverLargerThanTheStoreTakes) {
     std::latch reached(1);
     std::latch goOn(1);

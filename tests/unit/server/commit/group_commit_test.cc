@@ -181,13 +181,33 @@ TEST_F(SharedGroupCommit, AFillingThatIsRefusedChangesNothing) {
 TEST_F(SharedGroupCommit, AfterAFillingThatFailedTheStoreTellsWhatIsThere) {
     send({add(1), remove(1)});
     store.failCommit(1, CommitOutcome::notCommitted({ErrorCode::noSpace, "full"}));
-    ASSERT_FALSE(group.fill(twoClients()));
     // As a restore in etcd that was undone leaves it: the memory of the removal went with it.
-    const auto left = memory.load();
-    ASSERT_EQ(memory.commit(left->head + 1, std::vector<Change>{ForgottenRecord{1, left->removals[0].client}})
-                  .state,
-              store::CommitState::committed);
+    store.beforeCommit([this](BatchId, std::span<const Change>) {
+        if (memory.load()->removals.empty()) return;
+        const auto left = memory.load();
+        const std::vector<Change> forgotten{ForgottenRecord{1, left->removals[0].client}};
+        ASSERT_EQ(memory.commit(left->head + 1, forgotten).state, store::CommitState::committed);
+    });
+    ASSERT_FALSE(group.fill(twoClients()));
     EXPECT_EQ(send({remove(1)}), Answers{StatusCode::fail});
+}
+
+TEST_F(SharedGroupCommit, AFillingThatFailedMayBeRepeatedAtOnce) {
+    store.failCommit(1, CommitOutcome::notCommitted({ErrorCode::noSpace, "full"}));
+    ASSERT_FALSE(group.fill(twoClients()));
+    EXPECT_TRUE(group.view().isCurrent);
+    EXPECT_TRUE(group.fill(twoClients()));
+    EXPECT_EQ(group.view().registry.clients(), 2U);
+}
+
+TEST_F(SharedGroupCommit, WhoeverIsFoundSupersededWhenTheStoreIsReadAgainSaysRetry) {
+    store.failCommit(1, CommitOutcome::notCommitted({ErrorCode::noSpace, "full"}));
+    store.failLoad(noAnswer);
+    ASSERT_FALSE(group.fill(twoClients()));
+    EXPECT_FALSE(group.view().isCurrent);
+    store.failLoad(otherLeads);
+    EXPECT_EQ(send({add(1)}), Answers{StatusCode::retry});
+    EXPECT_EQ(superseded, std::vector{otherLeads.text});
 }
 
 TEST_F(SharedGroupCommit, SaysThatItIsAtLongWorkWhileItFills) {
@@ -205,6 +225,43 @@ TEST_F(SharedGroupCommit, AFillingWhoseOutcomeIsUnknownIsNeverSaidToHaveChangedN
     EXPECT_EQ(group.fill(twoClients()).error().code, ErrorCode::superseded);
     EXPECT_EQ(superseded.size(), 1U);
     EXPECT_EQ(send({add(1)}), Answers{StatusCode::retry});
+}
+
+class OwnGroupCommit : public SharedGroupCommit {
+protected:
+    void SetUp() override { group.load(*store.load()); }
+
+    Result<void> fillWithoutAnOutcome(Effect effect) {
+        store.failCommit(1, CommitOutcome::unknown(noAnswer), effect);
+        store.answerOutcome(CommitOutcome::unknown(noAnswer));
+        return group.fill(twoClients());
+    }
+};
+
+TEST_F(OwnGroupCommit, WhatBecameOfAFillingIsToldByTheStoreAsSoonAsItCanBeRead) {
+    EXPECT_EQ(fillWithoutAnOutcome(Effect::nothing).error().code, ErrorCode::busy) << "nothing was changed";
+    EXPECT_TRUE(fillWithoutAnOutcome(Effect::applied));
+    EXPECT_EQ(group.view().registry.clients(), 2U);
+}
+
+TEST_F(OwnGroupCommit, UntilThenNobodyIsToldThatNothingWasChangedNorThatNobodyIsThere) {
+    store.failLoad(noAnswer);
+    EXPECT_EQ(fillWithoutAnOutcome(Effect::applied).error().code, ErrorCode::superseded);
+    EXPECT_FALSE(group.view().isCurrent);
+    store.failLoad(noAnswer);
+    group.lookAgain();
+    EXPECT_FALSE(group.view().isCurrent);
+    EXPECT_EQ(group.fill(twoClients()).error().code, ErrorCode::busy) << "now it is read: they are there";
+    EXPECT_TRUE(group.view().isCurrent);
+    EXPECT_EQ(group.view().registry.clients(), 2U);
+}
+
+TEST_F(OwnGroupCommit, AFillingThatIsCommittedAndCannotBeReadIsNoEmptyStore) {
+    store.failLoad(noAnswer);
+    EXPECT_TRUE(group.fill(twoClients()));
+    EXPECT_FALSE(group.view().isCurrent);
+    group.lookAgain();
+    EXPECT_EQ(group.view().registry.clients(), 2U);
 }
 
 }  // namespace
