@@ -117,9 +117,11 @@ Result<void> Courier::begin(std::uint64_t ticket, Letter letter) {
         ended_.emplace_back(ticket, *std::move(outcome));
         return {};
     }
+    attempt->timeout = rules_.timeout;
+    attempt->deadline = clock_.steady() + rules_.timeout;
+    deadlines_.emplace(attempt->deadline, ticket);
     attempts_.emplace(ticket, std::move(attempt));
     fresh_.push_back(ticket);
-    deadlines_.emplace_back(clock_.steady() + rules_.timeout, ticket);
     return {};
 }
 
@@ -190,7 +192,7 @@ std::size_t Courier::settle() {
         if (!outcome && attempts_.size() == 1) outcome = lookOn(*found->second);
         if (!outcome && !watch(ticket, *found->second)) outcome = "out of memory";
         if (!outcome) continue;
-        attempts_.erase(found);
+        forget(found);
         ended_.emplace_back(ticket, *std::move(outcome));
     }
     const auto ended = std::exchange(ended_, {});
@@ -219,7 +221,6 @@ bool Courier::watch(std::uint64_t ticket, Attempt& attempt) {
     if (attempt.stage == Stage::unacknowledged) {
         attempt.watch.reset();
         unacknowledged_.push_back(ticket);
-        timerRuns_ = false;
         return true;
     }
     const auto what =
@@ -242,37 +243,42 @@ void Courier::proceed(std::uint64_t ticket) {
 
 // --- ending
 
+void Courier::forget(Attempts::iterator attempt) {
+    deadlines_.erase({attempt->second->deadline, attempt->first});
+    attempts_.erase(attempt);
+}
+
 void Courier::finish(std::uint64_t ticket, std::string_view trouble) {
-    attempts_.erase(ticket);
+    forget(attempts_.find(ticket));
     onEnd_(ticket, trouble);
 }
 
 void Courier::drop(std::uint64_t ticket) {
-    attempts_.erase(ticket);
+    if (const auto found = attempts_.find(ticket); found != attempts_.end()) forget(found);
     std::erase_if(ended_, [ticket](const auto& one) { return one.first == ticket; });
 }
 
 void Courier::dropAll() {
     attempts_.clear();
+    deadlines_.clear();
     ended_.clear();
     fresh_.clear();
 }
 
+// A timer that goes off too early costs a look; so it is started anew only for what is due before.
 void Courier::armTimer() {
-    while (!deadlines_.empty() && !attempts_.contains(deadlines_.front().second))
-        deadlines_.pop_front();
-    if (timerRuns_ || (deadlines_.empty() && unacknowledged_.empty())) return;
-    timerRuns_ = true;
-    auto wait = lookAgainAfter;
-    if (unacknowledged_.empty()) {
-        wait = std::chrono::ceil<std::chrono::milliseconds>(deadlines_.front().first - clock_.steady());
-        wait = std::max(wait, std::chrono::milliseconds{1});
-    }
-    timer_.startOnce(wait);
+    const SteadyTime now = clock_.steady();
+    std::optional<SteadyTime> at;
+    if (!deadlines_.empty()) at = deadlines_.begin()->first;
+    if (!unacknowledged_.empty()) at = std::min(at.value_or(SteadyTime::max()), now + lookAgainAfter);
+    if (!at || (timerAt_ && *timerAt_ <= *at)) return;
+    timerAt_ = at;
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(*at - now);
+    timer_.startOnce(std::max(wait, std::chrono::milliseconds{1}));
 }
 
 void Courier::onTime() {
-    timerRuns_ = false;
+    timerAt_.reset();
     for (const std::uint64_t ticket : std::exchange(unacknowledged_, {})) {
         const auto found = attempts_.find(ticket);
         if (found == attempts_.end()) continue;
@@ -283,17 +289,15 @@ void Courier::onTime() {
         }
     }
     const SteadyTime now = clock_.steady();
-    while (!deadlines_.empty() && deadlines_.front().first <= now) {
-        const std::uint64_t ticket = deadlines_.front().second;
-        deadlines_.pop_front();
-        const auto found = attempts_.find(ticket);
-        if (found != attempts_.end()) finish(ticket, lateness(*found->second));
+    while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
+        const std::uint64_t ticket = deadlines_.begin()->second;
+        finish(ticket, lateness(*attempts_.at(ticket)));
     }
     armTimer();
 }
 
-std::string Courier::lateness(const Attempt& attempt) const {
-    const std::string after = "timed out after " + std::to_string(rules_.timeout.count()) + " ms: ";
+std::string Courier::lateness(const Attempt& attempt) {
+    const std::string after = "timed out after " + std::to_string(attempt.timeout.count()) + " ms: ";
     if (attempt.stage != Stage::writing) return after + "the client has not closed its side";
     return after + (attempt.written == 0 ? "the connection was not answered" : "the client does not read");
 }

@@ -16,10 +16,10 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -59,6 +59,7 @@ public:
     Courier(const Courier&) = delete;
     Courier& operator=(const Courier&) = delete;
 
+    // For what begins from now on: an attempt that is under way keeps the time that it was given.
     void apply(const SendRules& rules) { rules_ = rules; }
 
     // An error: it could not be begun for want of something on this machine, and nothing was sent.
@@ -76,6 +77,8 @@ private:
     struct Attempt {
         UniqueFd fd;
         Letter letter;
+        std::chrono::milliseconds timeout{};
+        SteadyTime deadline{};
         std::size_t written = 0;
         Stage stage = Stage::writing;
         bool isAnswered = false;  // the client has sent something, which nobody asked of it
@@ -83,6 +86,7 @@ private:
     };
     // Nothing while it goes on; else the trouble, empty if delivered.
     using Outcome = std::optional<std::string>;
+    using Attempts = std::unordered_map<std::uint64_t, std::unique_ptr<Attempt>>;
 
     Result<UniqueFd> open(const Letter& letter) const;
     void bindTo(int fd, const IpAddress& via, std::uint16_t port) const;
@@ -94,22 +98,24 @@ private:
     [[nodiscard]] Outcome lookOn(Attempt& attempt);
     void proceed(std::uint64_t ticket);
     [[nodiscard]] bool watch(std::uint64_t ticket, Attempt& attempt);
+    void forget(Attempts::iterator attempt);
     void finish(std::uint64_t ticket, std::string_view trouble);
     void onTime();
     void armTimer();
-    [[nodiscard]] std::string lateness(const Attempt& attempt) const;
+    [[nodiscard]] static std::string lateness(const Attempt& attempt);
 
     net::Loop& loop_;
     const Clock& clock_;
     SendRules rules_;
     OnEnd onEnd_;
-    std::unordered_map<std::uint64_t, std::unique_ptr<Attempt>> attempts_;
+    Attempts attempts_;
     std::vector<std::uint64_t> fresh_;
     std::vector<std::pair<std::uint64_t, std::string>> ended_;
     std::vector<std::uint64_t> unacknowledged_;
-    std::deque<std::pair<SteadyTime, std::uint64_t>> deadlines_;  // of attempts that may have ended
+    // Of those under way. Not in the order in which they began: the time that an attempt gets can change.
+    std::set<std::pair<SteadyTime, std::uint64_t>> deadlines_;
     Promptness promptness_;
-    bool timerRuns_ = false;
+    std::optional<SteadyTime> timerAt_;  // when it goes off, if it runs
     net::Timer timer_;
 };
 

@@ -27,14 +27,33 @@ protected:
         if (!ended_) loop_.run();
         return result_;
     }
+    // Neither is ever read by its client: whichever ends does so for want of time.
+    void beginTwo(std::chrono::milliseconds first, std::chrono::milliseconds second) {
+        courier_.apply({first, false, 0});
+        begin(client_.address(), "text");
+        courier_.settle();
+        courier_.apply({second, false, 0});
+        ASSERT_TRUE(courier_.begin(2, {client_.address(), {}, document_}));
+        courier_.settle();
+    }
+    // Which one ends first within the time; 0 if none does.
+    std::uint64_t endsWithin(std::chrono::milliseconds time) {
+        net::Timer limit(loop_, [this] { loop_.stop(); });
+        limit.startOnce(time);
+        endedTicket_ = 0;
+        loop_.run();
+        return endedTicket_;
+    }
 
     net::Loop loop_;
     SystemClock clock_;
+    std::uint64_t endedTicket_ = 0;
     std::optional<std::string> ended_;
     std::string result_;
     std::shared_ptr<const std::string> document_;
     Courier courier_{loop_, clock_, SendRules{std::chrono::milliseconds(10'000), false, 0},
-                     [this](std::uint64_t /*ticket*/, std::string_view trouble) {
+                     [this](std::uint64_t ticket, std::string_view trouble) {
+                         endedTicket_ = ticket;
                          result_ = trouble;
                          ended_ = result_;
                          loop_.stop();
@@ -88,6 +107,25 @@ TEST_F(CourierTest, TimesOutWhenTheClientNeverReads) {
     courier_.apply({std::chrono::milliseconds(50), false, 0});
     begin(client_.address(), "text");
     EXPECT_THAT(result(), HasSubstr("timed out"));
+}
+
+TEST_F(CourierTest, AShorterTimeHoldsForWhatBeginsAfterwards) {
+    beginTwo(std::chrono::hours(1), std::chrono::milliseconds(50));
+    EXPECT_EQ(endsWithin(std::chrono::seconds(5)), 2U);
+    EXPECT_THAT(result_, HasSubstr("after 50 ms"));
+}
+
+TEST_F(CourierTest, ALongerTimeTakesNothingFromWhatIsUnderWay) {
+    beginTwo(std::chrono::milliseconds(50), std::chrono::hours(1));
+    EXPECT_EQ(endsWithin(std::chrono::seconds(5)), 1U);
+    EXPECT_THAT(result_, HasSubstr("after 50 ms"));
+    EXPECT_EQ(courier_.underWay(), 1U);
+}
+
+TEST_F(CourierTest, WhatWasDroppedIsNotEndedByItsTimeEither) {
+    beginTwo(std::chrono::milliseconds(50), std::chrono::milliseconds(100));
+    courier_.drop(1);
+    EXPECT_EQ(endsWithin(std::chrono::seconds(5)), 2U);
 }
 
 TEST_F(CourierTest, IsResetByAClientThatClosesWithoutReading) {
