@@ -183,6 +183,10 @@ private:
 
     // Starting anew.
     void forgetAll();
+    using Gates = std::vector<std::pair<RecordId, std::shared_ptr<ReplyGate>>>;
+    [[nodiscard]] Gates allGates() const;
+    void waitForGates(const Gates& gates, std::vector<ClientIndex>& behind);
+    void appendNewer(const std::vector<NumberedEvent>& events, std::vector<ClientIndex>& behind);
     struct StoredEvents {
         CurrentState state;                // as of all of them
         std::vector<NumberedEvent> older;  // up to the stored mark

@@ -1,6 +1,7 @@
 // Copyright the crnpd authors
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <iterator>
 #include <limits>
 
 #include "common/crash_point.h"
@@ -259,12 +260,7 @@ void Dispatcher::forgetAll() {
 
 void Dispatcher::start(const Snapshot& rows) {
     const auto leaving = allGivenUp();
-    // Whoever has not got its reply yet still gets it first.
-    std::vector<std::pair<RecordId, std::shared_ptr<ReplyGate>>> gates;
-    for (const auto& [client, active] : active_) {
-        for (const auto& gate : active.gates)
-            gates.emplace_back(table_.clients[client].id, gate);
-    }
+    const auto gates = allGates();
     forgetAll();
     kept_ = rows.mark;
 
@@ -272,31 +268,54 @@ void Dispatcher::start(const Snapshot& rows) {
     log_ = std::make_unique<EventLog>(rules_.mostKinds, rows.mark.upTo, std::move(stored.older));
     std::vector<ClientIndex> behind;
     readClients(rows, stored, behind);
-    std::vector<ClientIndex> wantedBy;
-    for (const auto& event : stored.newer) {
-        wantedBy.clear();
-        matching_.match(*event.event, wantedBy);
-        log_->append(event, wantedBy);
-        behind.insert(behind.end(), wantedBy.begin(), wantedBy.end());
-        if (history_.size() == mostHistory) history_.pop_front();
-        history_.push_back({event.sequence, event.event, wantedBy.size(), 0});
-    }
+    appendNewer(stored.newer, behind);
     log_->reach(rows.last);
-    for (auto& [id, gate] : gates) {
-        const ClientIndex client = find(id);
-        if (client == noSlot) continue;
-        shut_.emplace_back(client, gate);
-        active_[client].gates.push_back(std::move(gate));
-        behind.push_back(client);
-    }
+    waitForGates(gates, behind);
     for (const ClientIndex client : behind)
         look(client);
+    // Only now: what a client that joined or was away still has to get is not known before.
+    limitQueues(behind);
+    limitLog();
     // Nobody could say what became of the removal.
     for (const GivenUp& client : leaving) {
         if (find(client.id) == noSlot) logRemoved(client);
     }
     changed_ = true;
     log(msg::deliveryBegan, rows.events.size(), rows.clients.size(), log_->behind());
+}
+
+Dispatcher::Gates Dispatcher::allGates() const {
+    Gates gates;
+    for (const auto& [client, active] : active_) {
+        for (const auto& gate : active.gates)
+            gates.emplace_back(table_.clients[client].id, gate);
+    }
+    return gates;
+}
+
+// Whoever has not got its reply yet still gets it first.
+void Dispatcher::waitForGates(const Gates& gates, std::vector<ClientIndex>& behind) {
+    for (const auto& [id, gate] : gates) {
+        const ClientIndex client = find(id);
+        if (client == noSlot) continue;
+        shut_.emplace_back(client, gate);
+        active_[client].gates.push_back(gate);
+        behind.push_back(client);
+    }
+}
+
+// Each client stands in `behind` once, however many of the events it wants: they may be very many.
+void Dispatcher::appendNewer(const std::vector<NumberedEvent>& events, std::vector<ClientIndex>& behind) {
+    std::vector<ClientIndex> wantedBy;
+    for (const auto& event : events) {
+        wantedBy.clear();
+        matching_.match(*event.event, wantedBy);
+        std::copy_if(wantedBy.begin(), wantedBy.end(), std::back_inserter(behind),
+                     [this](ClientIndex client) { return !log_->isBehind(client); });
+        log_->append(event, wantedBy);
+        if (history_.size() == mostHistory) history_.pop_front();
+        history_.push_back({event.sequence, event.event, wantedBy.size(), 0});
+    }
 }
 
 Dispatcher::StoredEvents Dispatcher::readEvents(const Snapshot& rows) const {

@@ -42,8 +42,11 @@ std::optional<CurrentState::Dropped> EventLog::remember(NumberedEvent event) {
 }
 
 std::optional<Sequence> EventLog::append(NumberedEvent event, std::span<const ClientIndex> wantedBy) {
-    for (const ClientIndex client : wantedBy)
-        ++behindOf(client, head_)->second.waiting;
+    for (const ClientIndex client : wantedBy) {
+        // Under a new leader it may have joined after this event.
+        Behind& behind = behindOf(client, head_)->second;
+        if (behind.position < event.sequence) ++behind.waiting;
+    }
     head_ = event.sequence;
     const auto dropped = remember(std::move(event));
     if (!dropped || !dropped->forgotten) return std::nullopt;

@@ -32,6 +32,16 @@ protected:
         }
         return got;
     }
+    // A new leader finds events 3 to 22 for a client that joined with this number.
+    void startWithTwenty(Sequence joined) {
+        Snapshot rows;
+        rows.clients = {recordOf(1, {"a"}, joined)};
+        for (Sequence event = 3; event <= 22; ++event)
+            rows.events.push_back({event, encodeEvent(*groupEvent("a"))});
+        rows.mark.upTo = 2;
+        rows.last = 23;
+        dispatcher.start(rows);
+    }
     void giveUp() {
         for (unsigned attempt = 0; attempt < rules.retry.count; ++attempt) {
             pass(rules.retry.interval);
@@ -330,6 +340,32 @@ TEST_F(DispatcherTest, ANewLeaderGoesOnWhereTheMarkStands) {
     dispatcher.start(rows);
     EXPECT_THAT(takers(), testing::UnorderedElementsAre(1, 3));
     EXPECT_EQ(dispatcher.events(10).head, 5U);
+}
+
+TEST_F(DispatcherTest, ANewLeaderCollapsesATooLongQueue) {
+    rules.queueEvents = 19;
+    dispatcher.apply(rules);
+    startWithTwenty(1);
+    EXPECT_EQ(dispatcher.progress(addressOf(1))->waiting, 1U);
+    EXPECT_EQ(deliverAll()[1], (std::vector<Sequence>{22}));
+}
+
+TEST_F(DispatcherTest, ANewLeaderCollapsesATooLongLog) {
+    rules.logEvents = 16;
+    dispatcher.apply(rules);
+    startWithTwenty(1);
+    EXPECT_EQ(dispatcher.progress(addressOf(1))->waiting, 1U);
+    EXPECT_EQ(deliverAll()[1], (std::vector<Sequence>{22}));
+}
+
+TEST_F(DispatcherTest, EventsFromBeforeAClientJoinedDoNotCollapseItsQueue) {
+    const support::LogLines lines;
+    rules.queueEvents = 19;
+    dispatcher.apply(rules);
+    startWithTwenty(23);
+    EXPECT_EQ(dispatcher.progress(addressOf(1))->waiting, 1U);
+    EXPECT_EQ(lines.count("CRNPD-DLV-003"), 0U);
+    EXPECT_EQ(deliverAll()[1], (std::vector<Sequence>{22}));
 }
 
 // Section 7 of docs/protocol.md: where events may have been missed, one of each type with the current state.
