@@ -230,7 +230,7 @@ bool Courier::watch(std::uint64_t ticket, Attempt& attempt) {
     return attempt.watch->resume();
 }
 
-void Courier::proceed(std::uint64_t ticket) {
+void Courier::proceed(std::uint64_t ticket) noexcept {
     const auto found = attempts_.find(ticket);
     if (found == attempts_.end()) return;
     Attempt& attempt = *found->second;
@@ -277,7 +277,7 @@ void Courier::armTimer() {
     timer_.startOnce(std::max(wait, std::chrono::milliseconds{1}));
 }
 
-void Courier::onTime() {
+void Courier::onTime() noexcept {
     timerAt_.reset();
     for (const std::uint64_t ticket : std::exchange(unacknowledged_, {})) {
         const auto found = attempts_.find(ticket);

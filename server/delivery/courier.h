@@ -96,11 +96,13 @@ private:
     [[nodiscard]] static Outcome acknowledged(Attempt& attempt);
 
     [[nodiscard]] Outcome lookOn(Attempt& attempt);
-    void proceed(std::uint64_t ticket);
+    // Called by the loop; end the process when memory runs out, as their owner does: an attempt whose end is
+    // not reported would hold its client up for ever.
+    void proceed(std::uint64_t ticket) noexcept;
+    void onTime() noexcept;
     [[nodiscard]] bool watch(std::uint64_t ticket, Attempt& attempt);
     void forget(Attempts::iterator attempt);
     void finish(std::uint64_t ticket, std::string_view trouble);
-    void onTime();
     void armTimer();
     [[nodiscard]] static std::string lateness(const Attempt& attempt);
 

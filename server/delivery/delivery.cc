@@ -60,30 +60,26 @@ struct Delivery::Mailbox {
     net::Loop* loop;
 };
 
-// The ledger as the dispatcher wants it: it answers on the delivery's thread.
+// The ledger as the dispatcher wants it: it answers on the delivery's thread. An answer for which there is no
+// memory ends the process, as nobody would give it again.
 class Delivery::PostingLedger final : public Ledger {
 public:
     PostingLedger(Ledger& ledger, std::shared_ptr<Mailbox> mailbox, Delivery& owner)
         : ledger_(ledger), mailbox_(std::move(mailbox)), owner_(owner) {}
 
     void remove(const CallbackAddress& client, NewsNumber heard, std::function<void(Removal)> done) override {
-        ledger_.remove(client, heard, [this, mailbox = mailbox_, done](Removal outcome) {
-            mailbox->post([this, done, outcome] { answer([&] { done(outcome); }); });
+        ledger_.remove(client, heard, [this, mailbox = mailbox_, done](Removal outcome) noexcept {
+            mailbox->post([this, done, outcome] { owner_.onAnswer([&] { done(outcome); }); });
         });
     }
     void keep(MarkRecord mark, std::vector<Sequence> released, std::function<void(bool kept)> done) override {
-        ledger_.keep(std::move(mark), std::move(released), [this, mailbox = mailbox_, done](bool kept) {
-            mailbox->post([this, done, kept] { answer([&] { done(kept); }); });
-        });
+        ledger_.keep(std::move(mark), std::move(released),
+                     [this, mailbox = mailbox_, done](bool kept) noexcept {
+                         mailbox->post([this, done, kept] { owner_.onAnswer([&] { done(kept); }); });
+                     });
     }
 
 private:
-    template <typename Done>
-    void answer(const Done& done) {
-        done();
-        owner_.pump();
-    }
-
     Ledger& ledger_;
     std::shared_ptr<Mailbox> mailbox_;
     Delivery& owner_;
@@ -116,26 +112,27 @@ void Delivery::start(std::shared_ptr<const Snapshot> rows) {
     thread_ = std::thread([this] { loop_.run(); });
 }
 
+// What is counted and not posted would bar its client for ever, or everybody: so all that takes memory comes
+// first.
 void Delivery::hear(std::vector<Committed> news) {
-    const auto bars = [](const Committed& one) {
-        return departed(one) || std::holds_alternative<AllReloaded>(one);
-    };
-    if (std::any_of(news.begin(), news.end(), bars)) {
-        const std::scoped_lock lock(mutex_);
-        for (const Committed& one : news) {
-            if (const auto client = departed(one)) ++departures_[*client];
-            if (std::holds_alternative<AllReloaded>(one)) ++reloads_;
-        }
+    Departures departing;
+    std::size_t reloads = 0;
+    for (const Committed& one : news) {
+        if (const auto client = departed(one)) departing.insert(*client);
+        if (std::holds_alternative<AllReloaded>(one)) ++reloads;
     }
-    loop_.post([this, news = std::move(news)] { onNews(news); });
+    net::Callback work = [this, news = std::move(news)] { onNews(news); };
+    if (departing.empty() && reloads == 0) return loop_.post(std::move(work));
+    // The loop cannot come to count them off before they are counted.
+    const std::scoped_lock lock(mutex_);
+    departures_.reserve(departures_.size() + departing.size());
+    loop_.post(std::move(work));
+    departures_.merge(departing);
+    reloads_ += reloads;
 }
 
 void Delivery::apply(const Options& options) {
-    loop_.post([this, options] {
-        dispatcher_.apply(options.dispatch);
-        courier_.apply(options.sending);
-        pump();
-    });
+    loop_.post([this, options] { onNewOptions(options); });
 }
 
 void Delivery::ping(net::Callback answer) {
@@ -174,17 +171,30 @@ std::optional<EventsProgress> Delivery::events(std::size_t most) {
 
 // For a gate, which opens on any thread and perhaps when all this is gone.
 net::Callback Delivery::callOnOpening(RecordId client) {
-    return [this, mailbox = mailbox_, client] {
-        mailbox->post([this, client] {
-            dispatcher_.gateOpened(client);
-            pumpSoon();
-        });
+    return [this, mailbox = mailbox_, client]() noexcept {
+        mailbox->post([this, client] { onGateOpened(client); });
     };
 }
 
 void Delivery::begin(const Snapshot& rows) noexcept {
     dispatcher_.start(rows);
     crashPoint("delivery_began");
+    pump();
+}
+
+void Delivery::onGateOpened(RecordId client) noexcept {
+    dispatcher_.gateOpened(client);
+    pumpSoon();
+}
+
+void Delivery::onAnswer(const net::Callback& answer) noexcept {
+    answer();
+    pump();
+}
+
+void Delivery::onNewOptions(const Options& options) noexcept {
+    dispatcher_.apply(options.dispatch);
+    courier_.apply(options.sending);
     pump();
 }
 
@@ -199,14 +209,11 @@ void Delivery::onProcessed(const std::vector<Committed>& news) {
     const std::scoped_lock lock(mutex_);
     for (const Committed& one : news) {
         if (std::holds_alternative<AllReloaded>(one)) --reloads_;
-        const auto client = departed(one);
-        if (!client) continue;
-        const auto found = departures_.find(*client);
-        if (--found->second == 0) departures_.erase(found);
+        if (const auto client = departed(one)) departures_.erase(departures_.find(*client));
     }
 }
 
-void Delivery::onEnd(Ticket ticket, std::string_view trouble) {
+void Delivery::onEnd(Ticket ticket, std::string_view trouble) noexcept {
     if (trouble.empty()) {
         dispatcher_.delivered(ticket);
     } else {
@@ -215,7 +222,7 @@ void Delivery::onEnd(Ticket ticket, std::string_view trouble) {
     pumpSoon();
 }
 
-void Delivery::pump() {
+void Delivery::pump() noexcept {
     const Pumping pumping(pumping_);
     for (int round = 0; round < mostRounds; ++round) {
         dispatcher_.tick();

@@ -7,7 +7,9 @@
 //            it is begun any more (P6); one that is under way is closed as soon as the thread comes to it.
 // Threads    Every method may be called from any thread but the delivery's own; start() and stop() once each,
 //            by one owner. The ledger's `done` may come on any thread, also after this object is gone.
-// Errors     The constructor throws std::runtime_error when the system has no descriptors left.
+// Errors     The constructor throws std::runtime_error when the system has no descriptors left. Where hear()
+//            throws std::bad_alloc nothing was heard. Memory that runs out on the delivery's thread ends the
+//            process.
 #pragma once
 
 #include <chrono>
@@ -19,6 +21,7 @@
 #include <string>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "common/clock.h"
@@ -63,15 +66,21 @@ public:
 private:
     struct Mailbox;
     class PostingLedger;
+    using Departures = std::unordered_multiset<RecordId>;
 
-    // Ends the process when memory runs out: an event that was not heard would be skipped, and whoever starts
-    // next goes on from what is stored.
-    void onNews(const std::vector<Committed>& news) noexcept;
-    [[nodiscard]] net::Callback callOnOpening(RecordId client);
+    // What the loop calls, on whatever occasion. Each ends the process when memory runs out: done by halves
+    // it would skip an event or leave a client waiting for ever, and whoever starts next goes on from what is
+    // stored.
     void begin(const Snapshot& rows) noexcept;
+    void onNews(const std::vector<Committed>& news) noexcept;
+    void onGateOpened(RecordId client) noexcept;
+    void onAnswer(const net::Callback& answer) noexcept;
+    void onEnd(Ticket ticket, std::string_view trouble) noexcept;
+    void onNewOptions(const Options& options) noexcept;
+    void pump() noexcept;
+
+    [[nodiscard]] net::Callback callOnOpening(RecordId client);
     void onProcessed(const std::vector<Committed>& news);
-    void onEnd(Ticket ticket, std::string_view trouble);
-    void pump();
     void pumpSoon();
     void armTimer();
     [[nodiscard]] std::size_t beginSome();
@@ -93,8 +102,8 @@ private:
 
     // Held while a connection is begun and while departures are counted.
     std::mutex mutex_;
-    std::unordered_map<RecordId, std::size_t> departures_;  // heard, and not processed yet
-    std::size_t reloads_ = 0;                               // the same
+    Departures departures_;    // heard, and not processed yet
+    std::size_t reloads_ = 0;  // the same
     bool stopping_ = false;
 
     std::unordered_map<Sequence, std::shared_ptr<const std::string>> documents_;
