@@ -112,6 +112,11 @@ store::Term EtcdElection::lead(const Standing& standing) {
     return *standing.term;
 }
 
+store::Election::StillLeading EtcdElection::stillLeading() const {
+    if (!tenure_) return [] { return false; };
+    return [hold = tenure_->hold()] { return hold->isCertain(); };
+}
+
 // The time limit is for a deletion that etcd forgot to tell of (3.4 may, around a compaction): whoever stands
 // finds out.
 Result<void> EtcdElection::awaitVacancy(Revision from, const std::stop_token& stop) {

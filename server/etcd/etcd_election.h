@@ -7,8 +7,9 @@
 //            A campaign goes on whatever etcd or this machine says, because all of it may be mended (members
 //            that are away, no space, a wrong password, no threads); obstacle() tells. leader() is empty
 //            while no member answers.
-// Threads    campaign() and resign() from one thread; onLoss's callback comes on a thread of a leadership's
-//            and must not call either. A lost leadership's threads end in resign() or the next campaign().
+// Threads    campaign(), stillLeading() and resign() from one thread; onLoss's callback comes on a thread
+//            of a leadership's and must not call them. A lost leadership's threads end in resign() or the
+//            next campaign().
 #pragma once
 
 #include <chrono>
@@ -52,6 +53,7 @@ public:
     ~EtcdElection() override;
 
     [[nodiscard]] Result<store::Term> campaign(std::stop_token stop) noexcept override;
+    [[nodiscard]] StillLeading stillLeading() const override;
     void resign() noexcept override;
     [[nodiscard]] std::string leader() const override;
     [[nodiscard]] std::string obstacle() const override;

@@ -31,7 +31,8 @@ Tenure::Tenure(KeyValue& etcd, Leases& leases, Watches& watches, const Clock& cl
       lease_(lease.id),
       time_(lease.time),
       lost_(std::move(lost)),
-      sent_(lease.sent) {
+      hold_(std::make_shared<Hold>(clock)) {
+    keptAt(lease.sent);
     try {
         keeper_ = std::jthread([this] { run(&Tenure::keepAlive); });
         timer_ = std::jthread([this] { run(&Tenure::watchTime); });
@@ -44,7 +45,13 @@ Tenure::Tenure(KeyValue& etcd, Leases& leases, Watches& watches, const Clock& cl
 }
 
 Tenure::~Tenure() {
+    hold_->isOver_ = true;
     stop_.request_stop();
+}
+
+void Tenure::keptAt(SteadyTime sent) noexcept {
+    sent_ = sent;
+    hold_->until_ = sent + time_;
 }
 
 void Tenure::run(void (Tenure::*body)()) noexcept {
@@ -67,7 +74,7 @@ void Tenure::keepAlive() {
             return lose("the lease is gone: it was revoked or has run out");
         {
             const std::scoped_lock lock(mutex_);
-            if (kept) sent_ = sent;
+            if (kept) keptAt(sent);
             trouble_ = kept ? "" : kept.error().text;
         }
         kept_.notify_all();
@@ -124,7 +131,7 @@ Revision Tenure::lookAgain(Revision from) {
 // Whoever leads has to learn of it: without the memory for that it is tried again until there is some.
 void Tenure::lose(std::string_view reason) noexcept {
     // Told to stop: whoever ends the tenure knows.
-    if (stop_.stop_requested() || isLost_.exchange(true)) return;
+    if (stop_.stop_requested() || hold_->isOver_.exchange(true)) return;
     crashPoint("lease_lost");
     while (!tell(reason) && !stop_.stop_requested())
         pauseFor(pause, stop_.get_token());

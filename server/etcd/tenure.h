@@ -6,7 +6,9 @@
 // Promise    `lost` is called once, as soon as the lease may have run out (counted from when the last
 //            keep-alive that succeeded was sent), is not there any more, or the leader's key is not ours any
 //            more; also when this cannot be watched any longer (no memory). Never after the destructor has
-//            returned. If `lost` throws it is called again a little later.
+//            returned. If `lost` throws it is called again a little later. The Hold says so from that
+//            moment on, whether or not one of the threads has come to it yet: also in a process that was
+//            paused, with the first question that it asks.
 // Threads    Three of its own, `lost` is called on one of them; it must not destroy the tenure. The
 //            destructor waits for an attempt that is under way.
 // Errors     The constructor throws if the threads cannot be had; nothing keeps the lease alive then.
@@ -16,6 +18,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <stop_token>
 #include <string>
@@ -39,6 +42,22 @@ public:
     };
     using Lost = std::function<void(const std::string& reason)>;
 
+    // Whether the leadership is certainly ours. May be asked on any thread, without waiting, and when the
+    // tenure is gone; the clock must outlive it.
+    class Hold {
+    public:
+        explicit Hold(const Clock& clock) noexcept : clock_(clock) {}
+
+        [[nodiscard]] bool isCertain() const noexcept { return !isOver_ && clock_.steady() < until_.load(); }
+
+    private:
+        friend class Tenure;
+
+        const Clock& clock_;
+        std::atomic<SteadyTime> until_{SteadyTime::min()};  // the lease runs out no earlier
+        std::atomic<bool> isOver_{false};
+    };
+
     // All references must outlive it. `as of` is the revision at which the key was ours.
     Tenure(KeyValue& etcd, Leases& leases, Watches& watches, const Clock& clock, Keys keys, store::Term term,
            Revision asOf, Lease lease, Lost lost);
@@ -48,8 +67,11 @@ public:
 
     [[nodiscard]] store::Term term() const noexcept { return term_; }
     [[nodiscard]] LeaseId lease() const noexcept { return lease_; }
+    [[nodiscard]] std::shared_ptr<const Hold> hold() const noexcept { return hold_; }
 
 private:
+    // To be called with the lock held, if there are threads already.
+    void keptAt(SteadyTime sent) noexcept;
     void keepAlive();
     void watchTime();
     void watchKey();
@@ -70,11 +92,11 @@ private:
     const LeaseId lease_;
     const std::chrono::milliseconds time_;
     const Lost lost_;
-    std::atomic<bool> isLost_ = false;
+    const std::shared_ptr<Hold> hold_;
 
     std::mutex mutex_;
     std::condition_variable_any kept_;
-    SteadyTime sent_;      // this and the next guarded by mutex_
+    SteadyTime sent_{};    // this and the next guarded by mutex_
     std::string trouble_;  // why the last keep-alive failed
 
     std::stop_source stop_;

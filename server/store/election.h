@@ -5,7 +5,8 @@
 // others stand by and campaign. With the embedded store the election is a lock on the store's file, with a
 // replicated store it is a key under a lease.
 //
-// Threads    campaign() blocks its caller; every other method may be called from any thread meanwhile.
+// Threads    campaign() blocks its caller; stillLeading() is for the same thread, every other method may be
+//            called from any thread meanwhile.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +31,15 @@ public:
     // Blocks until this process is elected. `cancelled` once `stop` is requested; any other error means
     // that it cannot ever be elected as things are (no such folder, no permission).
     [[nodiscard]] virtual Result<Term> campaign(std::stop_token stop) noexcept = 0;
+
+    // Tells whether the leadership that campaign() has just returned is certainly ours at the moment of the
+    // question; of that one also when it is over and another has begun. On any thread, without waiting. For
+    // what nobody can take back and no store refuses.
+    using StillLeading = std::function<bool()>;
+    // Here for a leadership that nobody can take from a process that lives.
+    [[nodiscard]] virtual StillLeading stillLeading() const {
+        return [] { return true; };
+    }
 
     // Gives the leadership up, if it is ours; somebody else is elected at once.
     virtual void resign() noexcept = 0;

@@ -14,6 +14,7 @@
 #include "server/etcd/etcd_election.h"
 #include "server/etcd/stop_after.h"
 #include "tests/support/failing_memory.h"
+#include "tests/support/manual_clock.h"
 #include "tests/support/scarcity.h"
 
 namespace crnpd::etcd {
@@ -123,12 +124,19 @@ protected:
         campaigning = std::async(std::launch::async, [this] { return election->campaign(stop.get_token()); });
     }
     Row otherServer() const { return {options.keys.leader(), encodeLeader({"other", ""}), 5, 5, 99}; }
+    // By a clock that the test moves; the threads see to it again after a third of the time as it really is.
+    std::unique_ptr<Tenure> tenureOf(milliseconds time) {
+        return std::make_unique<Tenure>(etcd, etcd, etcd, manualClock, options.keys, 5, 5,
+                                        Tenure::Lease{7, time, manualClock.steady()},
+                                        [](const std::string&) {});
+    }
     std::unique_ptr<Tenure> tenure(Tenure::Lost lost) {
         return std::make_unique<Tenure>(etcd, etcd, etcd, clock, options.keys, 5, 5,
                                         Tenure::Lease{7, milliseconds(600), clock.steady()}, std::move(lost));
     }
 
     SystemClock clock;
+    support::ManualClock manualClock;
     TroubledEtcd etcd;
     EtcdElection::Options options;
     std::unique_ptr<EtcdElection> election;
@@ -218,6 +226,44 @@ TEST_F(ElectionTroubleTest, ATenureWhoseThreadFailsIsLost) {
     std::promise<std::string> lost;
     const auto kept = tenure([&](const std::string& reason) { lost.set_value(reason); });
     EXPECT_THAT(lost.get_future().get(), HasSubstr("term 5: the leadership cannot be looked after: "));
+}
+
+// As when the process was paused: its threads have not noticed yet.
+TEST_F(ElectionTroubleTest, ATenureIsNotCertainAnyMoreAsSoonAsItsTimeIsOver) {
+    const auto kept = tenureOf(seconds(3600));
+    const auto hold = kept->hold();
+    manualClock.advance(seconds(3600) - milliseconds(1));
+    EXPECT_TRUE(hold->isCertain());
+    manualClock.advance(milliseconds(1));
+    EXPECT_FALSE(hold->isCertain());
+}
+
+TEST_F(ElectionTroubleTest, ATenureThatIsKeptAliveStaysCertain) {
+    const auto kept = tenureOf(milliseconds(30));
+    manualClock.advance(milliseconds(20));
+    const int before = etcd.keepAlives;
+    ASSERT_TRUE(eventually([&] { return etcd.keepAlives >= before + 3; }));
+    manualClock.advance(milliseconds(20));
+    EXPECT_TRUE(kept->hold()->isCertain());
+}
+
+TEST_F(ElectionTroubleTest, ATenureThatIsLostIsNotCertainWhateverTheTime) {
+    const auto kept = tenureOf(milliseconds(300));
+    EXPECT_TRUE(kept->hold()->isCertain());
+    etcd.isLeaseGone = true;
+    EXPECT_TRUE(eventually([&] { return !kept->hold()->isCertain(); }));
+}
+
+TEST_F(ElectionTroubleTest, AnElectionTellsOfEachLeadershipWhetherItIsOurs) {
+    campaign();
+    ASSERT_TRUE(campaigning.get());
+    const auto first = election->stillLeading();
+    EXPECT_TRUE(first());
+    election->resign();
+    EXPECT_FALSE(election->stillLeading()());
+    ASSERT_TRUE(election->campaign(stop.get_token()));
+    EXPECT_TRUE(election->stillLeading()());
+    EXPECT_FALSE(first());
 }
 
 }  // namespace
