@@ -131,7 +131,8 @@ Result<void> Server::takeOver(store::Term term, store::RegistrationStore& store,
         clock_, xml_, store, std::move(snapshot), *settings, state_.access(),
         commit::Committer::Options{
             .outcomeLimit = backend_->commitLimit(),
-            .superseded = [this](const std::string& reason) { failover_.lose(reason); }});
+            .superseded = [this](const std::string& reason) { failover_.lose(reason); }},
+        backend_->election().stillLeading());
     state_.setServing(serving);
     if (const auto listening = serving->listen(settings->listen); !listening) return listening.error();
     state_.setPublisher(std::make_shared<CommittedPublisher>(serving));

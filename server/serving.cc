@@ -72,8 +72,8 @@ std::shared_ptr<const Snapshot> forSeveral(Snapshot rows) {
 
 Serving::Serving(const Clock& clock, const xml::Runtime& xml, store::RegistrationStore& store,
                  Snapshot snapshot, const config::Settings& settings, const AccessPtr& access,
-                 commit::Committer::Options options)
-    : delivery_(clock, deliveryOptionsOf(settings), *this),
+                 commit::Committer::Options options, store::Election::StillLeading stillLeading)
+    : delivery_(clock, deliveryOptionsOf(settings), *this, std::move(stillLeading)),
       committer_(store, clock, rulesOf(settings), withAudience(std::move(options), delivery_)),
       occupancy_(connectionLimitsOf(settings)),
       memory_(settings.limits.messageBytes * unfinishedMessages),

@@ -25,6 +25,7 @@
 #include "server/delivery/ledger.h"
 #include "server/intake/worker.h"
 #include "server/service/pulse.h"
+#include "server/store/election.h"
 
 namespace crnpd {
 
@@ -32,8 +33,10 @@ class Serving final : private delivery::Ledger {
 public:
     using AccessPtr = intake::Worker::AccessPtr;
 
+    // `stillLeading` is asked before anything is sent to a client (Delivery).
     Serving(const Clock& clock, const xml::Runtime& xml, store::RegistrationStore& store, Snapshot snapshot,
-            const config::Settings& settings, const AccessPtr& access, commit::Committer::Options options);
+            const config::Settings& settings, const AccessPtr& access, commit::Committer::Options options,
+            store::Election::StillLeading stillLeading);
     ~Serving() override;
     Serving(const Serving&) = delete;
     Serving& operator=(const Serving&) = delete;

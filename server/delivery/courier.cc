@@ -38,6 +38,18 @@ std::string textOf(int error) {
     }
 }
 
+Courier::End failed(std::string trouble) {
+    return {Courier::End::How::failed, std::move(trouble)};
+}
+
+Courier::End failed(int error) {
+    return failed(textOf(error));
+}
+
+Courier::End postponed() {
+    return {Courier::End::How::postponed, {}};
+}
+
 bool isOurOwn(int error) noexcept {
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
@@ -55,10 +67,14 @@ void turnOn(int fd, int level, int option) noexcept {
 
 }  // namespace
 
-Courier::Courier(net::Loop& loop, const Clock& clock, const SendRules& rules, OnEnd onEnd)
-    : loop_(loop), clock_(clock), rules_(rules), onEnd_(std::move(onEnd)), timer_(loop, [this] {
-          onTime();
-      }) {}
+Courier::Courier(net::Loop& loop, const Clock& clock, const SendRules& rules, Permission mayBegin,
+                 OnEnd onEnd)
+    : loop_(loop),
+      clock_(clock),
+      rules_(rules),
+      mayBegin_(std::move(mayBegin)),
+      onEnd_(std::move(onEnd)),
+      timer_(loop, [this] { onTime(); }) {}
 
 Courier::~Courier() = default;
 
@@ -91,6 +107,7 @@ Result<UniqueFd> Courier::open(const Letter& letter) const {
         if (!fd) return Error{ErrorCode::noSpace, std::system_category().message(errno)};
         if (canBind) bindTo(fd.fd(), letter.via, port);
         crashPoint("before_connect");
+        if (!mayBegin_()) return Error{ErrorCode::superseded, {}};
         if (::connect(fd.fd(), reinterpret_cast<const sockaddr*>(&to), length) == 0) return fd;
         const int error = errno;
         if (error == EINPROGRESS || error == EINTR) return fd;
@@ -106,7 +123,8 @@ Result<void> Courier::begin(std::uint64_t ticket, Letter letter) {
     auto fd = open(letter);
     if (!fd && fd.error().code == ErrorCode::noSpace) return fd.error();
     if (!fd) {
-        ended_.emplace_back(ticket, fd.error().text);
+        const bool wasForbidden = fd.error().code == ErrorCode::superseded;
+        ended_.emplace_back(ticket, wasForbidden ? postponed() : failed(fd.error().text));
         return {};
     }
     crashPoint("after_connect");
@@ -127,7 +145,7 @@ Result<void> Courier::begin(std::uint64_t ticket, Letter letter) {
 
 // --- going on
 
-Courier::Outcome Courier::advance(Attempt& attempt) {
+Courier::Outcome Courier::advance(Attempt& attempt) const {
     if (attempt.stage == Stage::writing) {
         if (auto outcome = write(attempt)) return outcome;
     }
@@ -137,7 +155,8 @@ Courier::Outcome Courier::advance(Attempt& attempt) {
     return attempt.stage == Stage::unacknowledged ? acknowledged(attempt) : std::nullopt;
 }
 
-Courier::Outcome Courier::write(Attempt& attempt) {
+Courier::Outcome Courier::write(Attempt& attempt) const {
+    if (attempt.written == 0 && !mayBegin_()) return postponed();
     const std::string& document = *attempt.letter.document;
     while (attempt.written < document.size()) {
         crashPointHalf("event_half", attempt.fd.fd(), document);
@@ -146,13 +165,13 @@ Courier::Outcome Courier::write(Attempt& attempt) {
                                       document.size() - attempt.written, MSG_NOSIGNAL | MSG_MORE);
         if (length < 0 && errno == EINTR) continue;
         if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return std::nullopt;
-        if (length < 0) return textOf(errno);
+        if (length < 0) return failed(errno);
         attempt.written += static_cast<std::size_t>(length);
     }
     crashPoint("document_sent");
     if (::shutdown(attempt.fd.fd(), SHUT_WR) != 0) {
         const int error = errno;
-        return textOf(error == ENOTCONN ? ECONNRESET : error);
+        return failed(error == ENOTCONN ? ECONNRESET : error);
     }
     crashPoint("document_shut");
     attempt.stage = Stage::reading;
@@ -170,18 +189,18 @@ Courier::Outcome Courier::read(Attempt& attempt) {
         attempt.isAnswered = attempt.isAnswered || length > 0;
         if (length > 0 || errno == EINTR) continue;
         if (errno == EAGAIN || errno == EWOULDBLOCK) return std::nullopt;
-        return textOf(errno);
+        return failed(errno);
     }
     return std::nullopt;
 }
 
 // A peer that closed before it had everything answers the rest with a reset, which may still be on its way.
 Courier::Outcome Courier::acknowledged(Attempt& attempt) {
-    if (const int error = pendingError(attempt.fd.fd()); error != 0) return textOf(error);
+    if (const int error = pendingError(attempt.fd.fd()); error != 0) return failed(error);
     int left = 0;
     if (::ioctl(attempt.fd.fd(), SIOCOUTQ, &left) == 0 && left > 0) return std::nullopt;
     crashPoint("document_acknowledged");
-    return std::string();
+    return End{};
 }
 
 std::size_t Courier::settle() {
@@ -190,14 +209,14 @@ std::size_t Courier::settle() {
         if (found == attempts_.end()) continue;
         auto outcome = advance(*found->second);
         if (!outcome && attempts_.size() == 1) outcome = lookOn(*found->second);
-        if (!outcome && !watch(ticket, *found->second)) outcome = "out of memory";
+        if (!outcome && !watch(ticket, *found->second)) outcome = failed("out of memory");
         if (!outcome) continue;
         forget(found);
         ended_.emplace_back(ticket, *std::move(outcome));
     }
     const auto ended = std::exchange(ended_, {});
-    for (const auto& [ticket, trouble] : ended)
-        onEnd_(ticket, trouble);
+    for (const auto& [ticket, end] : ended)
+        onEnd_(ticket, end);
     armTimer();
     return ended.size();
 }
@@ -237,7 +256,7 @@ void Courier::proceed(std::uint64_t ticket) noexcept {
     const Stage before = attempt.stage;
     if (const auto outcome = advance(attempt)) return finish(ticket, *outcome);
     if (attempt.stage == before) return;
-    if (!watch(ticket, attempt)) return finish(ticket, "out of memory");
+    if (!watch(ticket, attempt)) return finish(ticket, failed("out of memory"));
     armTimer();
 }
 
@@ -248,9 +267,9 @@ void Courier::forget(Attempts::iterator attempt) {
     attempts_.erase(attempt);
 }
 
-void Courier::finish(std::uint64_t ticket, std::string_view trouble) {
+void Courier::finish(std::uint64_t ticket, const End& end) {
     forget(attempts_.find(ticket));
-    onEnd_(ticket, trouble);
+    onEnd_(ticket, end);
 }
 
 void Courier::drop(std::uint64_t ticket) {
@@ -291,7 +310,7 @@ void Courier::onTime() noexcept {
     const SteadyTime now = clock_.steady();
     while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
         const std::uint64_t ticket = deadlines_.begin()->second;
-        finish(ticket, lateness(*attempts_.at(ticket)));
+        finish(ticket, failed(lateness(*attempts_.at(ticket))));
     }
     armTimer();
 }

@@ -8,6 +8,8 @@
 //            without a reset. What it sends meanwhile is thrown away.
 // Errors     A text that says `refused`, `reset` or `timed out` where it is that, else the system's words.
 //            What is no fault of the client (no descriptors, no local ports) is not reported but returned.
+// Permission Asked right before each connect and before the first byte of each document. Without it
+//            nothing is sent, and the attempt ends as postponed.
 // Cost       A connection is registered with the loop only if it is not done by the time of settle(): on
 //            this machine connect and write happen at once, and settle() looks for up to `mostLooks` times
 //            whether the only client under way has closed, where that has paid off lately (Promptness).
@@ -51,10 +53,21 @@ public:
         IpAddress via;  // 0.0.0.0: from whatever address the system chooses
         std::shared_ptr<const std::string> document;
     };
-    // `trouble` is empty if it was delivered.
-    using OnEnd = std::function<void(std::uint64_t ticket, std::string_view trouble)>;
+    struct End {
+        enum class How : std::uint8_t {
+            delivered,
+            failed,
+            postponed,  // for want of permission: the client was sent nothing
+        };
 
-    Courier(net::Loop& loop, const Clock& clock, const SendRules& rules, OnEnd onEnd);
+        How how = How::delivered;
+        std::string trouble;  // of a failed one
+    };
+    using OnEnd = std::function<void(std::uint64_t ticket, const End& end)>;
+    // Must not throw.
+    using Permission = std::function<bool()>;
+
+    Courier(net::Loop& loop, const Clock& clock, const SendRules& rules, Permission mayBegin, OnEnd onEnd);
     ~Courier();
     Courier(const Courier&) = delete;
     Courier& operator=(const Courier&) = delete;
@@ -84,14 +97,14 @@ private:
         bool isAnswered = false;  // the client has sent something, which nobody asked of it
         std::optional<net::FdWatch> watch;
     };
-    // Nothing while it goes on; else the trouble, empty if delivered.
-    using Outcome = std::optional<std::string>;
+    // Nothing while it goes on.
+    using Outcome = std::optional<End>;
     using Attempts = std::unordered_map<std::uint64_t, std::unique_ptr<Attempt>>;
 
     Result<UniqueFd> open(const Letter& letter) const;
     void bindTo(int fd, const IpAddress& via, std::uint16_t port) const;
-    [[nodiscard]] static Outcome advance(Attempt& attempt);
-    [[nodiscard]] static Outcome write(Attempt& attempt);
+    [[nodiscard]] Outcome advance(Attempt& attempt) const;
+    [[nodiscard]] Outcome write(Attempt& attempt) const;
     [[nodiscard]] static Outcome read(Attempt& attempt);
     [[nodiscard]] static Outcome acknowledged(Attempt& attempt);
 
@@ -102,17 +115,18 @@ private:
     void onTime() noexcept;
     [[nodiscard]] bool watch(std::uint64_t ticket, Attempt& attempt);
     void forget(Attempts::iterator attempt);
-    void finish(std::uint64_t ticket, std::string_view trouble);
+    void finish(std::uint64_t ticket, const End& end);
     void armTimer();
     [[nodiscard]] static std::string lateness(const Attempt& attempt);
 
     net::Loop& loop_;
     const Clock& clock_;
     SendRules rules_;
+    Permission mayBegin_;
     OnEnd onEnd_;
     Attempts attempts_;
     std::vector<std::uint64_t> fresh_;
-    std::vector<std::pair<std::uint64_t, std::string>> ended_;
+    std::vector<std::pair<std::uint64_t, End>> ended_;
     std::vector<std::uint64_t> unacknowledged_;
     // Of those under way. Not in the order in which they began: the time that an attempt gets can change.
     std::set<std::pair<SteadyTime, std::uint64_t>> deadlines_;

@@ -85,12 +85,12 @@ private:
     Delivery& owner_;
 };
 
-Delivery::Delivery(const Clock& clock, const Options& options, Ledger& ledger)
+Delivery::Delivery(const Clock& clock, const Options& options, Ledger& ledger, Courier::Permission mayBegin)
     : clock_(clock),
       mailbox_(std::make_shared<Mailbox>(loop_)),
       ledger_(std::make_unique<PostingLedger>(ledger, mailbox_, *this)),
-      courier_(loop_, clock, options.sending,
-               [this](Ticket ticket, std::string_view trouble) { onEnd(ticket, trouble); }),
+      courier_(loop_, clock, options.sending, std::move(mayBegin),
+               [this](Ticket ticket, const Courier::End& end) { onEnd(ticket, end); }),
       dispatcher_(
           clock, options.dispatch, *ledger_, [this](Ticket ticket) { courier_.drop(ticket); },
           [this](RecordId client) { return callOnOpening(client); }),
@@ -213,11 +213,17 @@ void Delivery::onProcessed(const std::vector<Committed>& news) {
     }
 }
 
-void Delivery::onEnd(Ticket ticket, std::string_view trouble) noexcept {
-    if (trouble.empty()) {
-        dispatcher_.delivered(ticket);
-    } else {
-        dispatcher_.failed(ticket, trouble);
+void Delivery::onEnd(Ticket ticket, const Courier::End& end) noexcept {
+    switch (end.how) {
+        case Courier::End::How::delivered:
+            dispatcher_.delivered(ticket);
+            break;
+        case Courier::End::How::failed:
+            dispatcher_.failed(ticket, end.trouble);
+            break;
+        case Courier::End::How::postponed:
+            dispatcher_.postponed(ticket);
+            break;
     }
     pumpSoon();
 }

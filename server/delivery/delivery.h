@@ -5,6 +5,8 @@
 //
 // Promise    See Dispatcher and Courier. When hear() has returned for a client that left, no connection to
 //            it is begun any more (P6); one that is under way is closed as soon as the thread comes to it.
+//            Nothing is begun while `mayBegin` says no: then another server may lead, and have removed
+//            clients.
 // Threads    Every method may be called from any thread but the delivery's own; start() and stop() once each,
 //            by one owner. The ledger's `done` may come on any thread, also after this object is gone.
 // Errors     The constructor throws std::runtime_error when the system has no descriptors left. Where hear()
@@ -41,7 +43,8 @@ public:
         SendRules sending;
     };
 
-    Delivery(const Clock& clock, const Options& options, Ledger& ledger);
+    // `mayBegin` is asked on the delivery's thread before each connection and each document.
+    Delivery(const Clock& clock, const Options& options, Ledger& ledger, Courier::Permission mayBegin);
     ~Delivery();
     Delivery(const Delivery&) = delete;
     Delivery& operator=(const Delivery&) = delete;
@@ -75,7 +78,7 @@ private:
     void onNews(const std::vector<Committed>& news) noexcept;
     void onGateOpened(RecordId client) noexcept;
     void onAnswer(const net::Callback& answer) noexcept;
-    void onEnd(Ticket ticket, std::string_view trouble) noexcept;
+    void onEnd(Ticket ticket, const Courier::End& end) noexcept;
     void onNewOptions(const Options& options) noexcept;
     void pump() noexcept;
 

@@ -48,13 +48,17 @@ protected:
     net::Loop loop_;
     SystemClock clock_;
     std::uint64_t endedTicket_ = 0;
+    int permissions_ = std::numeric_limits<int>::max();  // as many are given
+    std::optional<Courier::End::How> how_;
     std::optional<std::string> ended_;
     std::string result_;
     std::shared_ptr<const std::string> document_;
     Courier courier_{loop_, clock_, SendRules{std::chrono::milliseconds(10'000), false, 0},
-                     [this](std::uint64_t ticket, std::string_view trouble) {
+                     [this] { return --permissions_ >= 0; },
+                     [this](std::uint64_t ticket, const Courier::End& end) {
                          endedTicket_ = ticket;
-                         result_ = trouble;
+                         how_ = end.how;
+                         result_ = end.trouble;
                          ended_ = result_;
                          loop_.stop();
                      }};
@@ -181,6 +185,33 @@ TEST_F(CourierTest, ThrowsAwayWhatTheClientAnswers) {
         }
     });
     EXPECT_EQ(result(), "");
+}
+
+TEST_F(CourierTest, WithoutPermissionNothingIsConnectedTo) {
+    permissions_ = 0;
+    begin(client_.address(), "text");
+    EXPECT_EQ(courier_.settle(), 1U);
+    EXPECT_EQ(how_, Courier::End::How::postponed);
+    EXPECT_FALSE(client_.accept(0));
+}
+
+// As when a connection took so long that another server leads by now.
+TEST_F(CourierTest, NothingIsSentToWhoeverIsConnectedWhenThePermissionEnds) {
+    permissions_ = 1;
+    begin(client_.address(), "text");
+    EXPECT_EQ(courier_.settle(), 1U);
+    EXPECT_EQ(how_, Courier::End::How::postponed);
+    EXPECT_EQ(client_.receive(), "");
+}
+
+TEST_F(CourierTest, WhatIsBegunIsSentToItsEndWhateverBecomesOfThePermission) {
+    permissions_ = 2;
+    auto received = std::async(std::launch::async, [this] { return client_.receive(); });
+    const auto text = large();
+    begin(client_.address(), text);
+    EXPECT_EQ(result(), "");
+    EXPECT_EQ(how_, Courier::End::How::delivered);
+    EXPECT_TRUE(received.get() == text);
 }
 
 TEST_F(CourierTest, WhatWasDroppedIsNotReported) {

@@ -61,7 +61,7 @@ protected:
     FakeLedger ledger_;
     Sequence last_ = 0;
     ClientSocket client_;
-    Delivery delivery_{clock_, {}, ledger_};
+    Delivery delivery_{clock_, {}, ledger_, [] { return true; }};
 };
 using DeliveryMemoryDeathTest = DeliveryMemoryTest;
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/delivery/delivery.h"
 
+#include <atomic>
 #include <cstdint>
 #include <future>
 #include <thread>
@@ -86,7 +87,9 @@ protected:
     WillingLedger ledger_;
     Sequence last_ = 0;
     ClientSocket client_;
-    std::unique_ptr<Delivery> delivery_ = std::make_unique<Delivery>(clock_, options(), ledger_);
+    std::atomic<bool> leads_ = true;
+    std::unique_ptr<Delivery> delivery_ =
+        std::make_unique<Delivery>(clock_, options(), ledger_, [this] { return leads_.load(); });
 };
 
 TEST_F(DeliveryTest, BringsEventsInTheirOrder) {
@@ -171,6 +174,20 @@ TEST_F(DeliveryTest, NothingIsBegunThatWasAskedForBeforeAClientJoinedAnew) {
     });
     publish("b");
     EXPECT_EQ(client_.receive(), document("b"));
+}
+
+TEST_F(DeliveryTest, NothingIsBegunWhileAnotherServerMayLeadAndThatIsNoFailure) {
+    delivery_->start(std::make_shared<const Snapshot>());
+    join(1, client_, "a");
+    leads_ = false;
+    publish("a");
+    wait();
+    EXPECT_FALSE(client_.accept(200));
+    const auto progress = delivery_->clientProgress(client_.address());
+    ASSERT_TRUE(progress);
+    EXPECT_EQ(progress->failures, 0U);
+    leads_ = true;
+    EXPECT_EQ(client_.receive(), document("a"));
 }
 
 TEST_F(DeliveryTest, JoiningAnewWhileAnAttemptIsUnderWayBeginsAnew) {
