@@ -190,6 +190,7 @@ class Story:
         self.load.end()
         self.crew.hold()
         self.ledger.settle_all(self.active, CrashLoad.CLASS)
+        self.ledger.read_roles(self.servers)
 
     def violations(self):
         return checker.violations(self.crew.history) + delivery_checker.violations(self.ledger.history)[:5]
@@ -246,7 +247,7 @@ class TwoServers(Story):
     """The other one takes over."""
 
     def __init__(self, seed):
-        self.cluster = Cluster(nodes=2, members=1, lease=1, **SETTINGS)
+        self.cluster = Cluster(nodes=2, members=1, lease=1, **{**SETTINGS, "log": {"level": "info"}})
         try:
             super().__init__(self.cluster.nodes, self.cluster.addresses, seed)
         except BaseException:

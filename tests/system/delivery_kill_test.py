@@ -120,6 +120,7 @@ class Killed(unittest.TestCase):
             load.wait_for_documents(10)
             load.end()
             self.ledger.settle_all(active, Load.CLASS)
+            self.ledger.read_roles(servers)
             for server in servers:
                 self.assertEqual(server.log("CRNPD-DLV-003", "CRNPD-DLV-004"), [])
             self.assertEqual(violations(self.ledger.history)[:5], [])
@@ -174,7 +175,7 @@ class Killed(unittest.TestCase):
 
     def test_the_replicated_store(self):
         """Events are published on servers that stand by, too."""
-        with Cluster(lease=1, log={"level": "warn"}, **STUBBORN) as cluster:
+        with Cluster(lease=1, **STUBBORN) as cluster:
             def kill():
                 cluster.kill(cluster.active())
                 cluster.start()

@@ -8,13 +8,15 @@ for delivery_checker.py.
     ledger.publish([server], "C", "S", color="red")
     ledger.settle(); violations(ledger.history)
 """
+import datetime
 import json
+import math
 import re
 import threading
 import time
 
 from cluster import send_once
-from delivery_history import NOTICE, wants
+from delivery_history import CLOSING, NOTICE, wants
 from harness import PATIENCE, event, message, wait_for
 
 CLIENT = re.compile(r"(\[[0-9a-f:]+\]|\d+\.\d+\.\d+\.\d+):\d+")
@@ -103,6 +105,16 @@ class Ledger:
                 self.entries.append({"client": client.group(), "collapsed": time.monotonic()})
             else:
                 self.entries.append({"client": client.group(), "removed": self.listeners.sweep(), "since": since})
+
+    def read_roles(self, servers):
+        """Leaderships that ended though nobody was killed, by the servers' logs (of level info): where the machine or etcd stands
+        still for longer than the lease another one begins, as after a kill."""
+        to_monotonic = time.monotonic() - time.time()
+        roles = sorted((datetime.datetime.fromisoformat(line["time"].replace("Z", "+00:00")).timestamp() + to_monotonic, line["from"], line["role"])
+                       for server in servers for line in server.log("CRNPD-ROL-001"))
+        for ended in (when for when, before, _ in roles if before == "active"):
+            begun = min((when for when, _, role in roles if role == "active" and when > ended), default=math.inf)
+            self.entries.append({"restart": ended - CLOSING, "until": begun + CLOSING})
 
     def missing(self, listener, wishes, since=0):
         """Serials of acknowledged events published since then that it wants and has not got; a quick look, no judgement."""

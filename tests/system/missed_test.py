@@ -99,7 +99,7 @@ class Missed(Delivery):
 
 class MissedOnSeveralNodes(unittest.TestCase):
     def test_a_notice_told_to_a_standby_outlives_the_active_server(self):
-        with Listeners(seed=1) as listeners, Cluster(nodes=2, members=1, lease=1, **STUBBORN) as cluster:
+        with Listeners(seed=1) as listeners, Cluster(nodes=2, members=1, lease=5, **STUBBORN) as cluster:
             ledger, active = Ledger(listeners), cluster.active()
             standby = next(node for node in cluster.nodes if node is not active)
             standby.wait_until_standby()
