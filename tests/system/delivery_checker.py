@@ -12,7 +12,7 @@ delivery_history tells what a history is.
 import collections
 import math
 
-from delivery_history import ACCEPTING, CLOSING, Book, Published, Session, wants, windows_of
+from delivery_history import ACCEPTING, CLOSING, TELLING, Book, Published, Session, wants, windows_of
 from listeners import NEVER, READ, serial_of
 
 
@@ -62,7 +62,7 @@ class ClientCheck:
 
     def told(self, first, last):
         """By a notice in between. What is told to a standby is answered before the active server acts on it."""
-        return any(notice.invoked <= last and notice.acknowledged >= first - CLOSING for notice in self.book.notices)
+        return any(notice.invoked <= last and notice.acknowledged >= first - TELLING for notice in self.book.notices)
 
     def bounded(self, first, last):
         return any(window.is_boundary and window.begin <= last and window.end >= first for window in self.windows[1:])
@@ -120,10 +120,12 @@ class ClientCheck:
 
     def check_order(self, session, receipts):
         last, last_of_kind = None, {}
-        for serial in receipts:
-            event = self.by_serial[serial]
-            if event.sequence is None:
-                continue
+        known = [event for event in map(self.by_serial.get, receipts) if event.sequence is not None]
+        for before, event in zip(known, known[1:]):
+            if before.sequence > event.sequence and not session.changes:
+                self.say(f"got {event.serial} ({event.sequence}) after {before.serial} ({before.sequence})")
+        for event in known:
+            serial = event.serial
             newer = last_of_kind.get(event.kind)
             if newer and newer.sequence > event.sequence and not self.is_of_before_it_asked(session, event, newer):
                 self.say(f"got {serial} ({event.sequence}) after {newer.serial} ({newer.sequence}), which is newer of its kind")
@@ -157,11 +159,11 @@ class ClientCheck:
                 self.say(f"got {serial}, an old state: {now.serial} was current")
             elif now is event and place > first and not session.changes:
                 self.say(f"got {serial}, a state, after events that were published later")
-        self.demand_state(session, receipts, state, "ADD_CLIENT", min((self.times[serial] for serial in required), default=None))
+        self.demand_state(session, state, session.start, min((self.times[serial] for serial in required), default=None))
         for window in session.changes:
             if window.verb == "ADD_EVENTS" and window.end < math.inf:
                 new = lambda event, one=window: wants(one.after, event) and not wants(one.before, event)  # noqa: E731
-                self.demand_state(session, receipts, self.latest(window.begin, new), "ADD_EVENTS", None)
+                self.demand_state(session, self.latest(window.begin, new), window, None)
 
     def check_notices(self, session):
         """After each that was acknowledged comes what was current, or what is newer of its kind; then what was published later."""
@@ -176,27 +178,35 @@ class ClientCheck:
             for event in self.latest(notice.invoked, lambda one: True).values():
                 if not session.wants_since(notice.invoked, event):
                     continue
-                came = min((ended for _, ended, one in brought if one and one.kind == event.kind and ended >= notice.invoked - CLOSING
-                            and (one.sequence is None or one.sequence >= event.sequence)), default=None)
-                if came is None and self.book.replaces(event, notice.acknowledged):
+                came = min((ended for _, ended, one in brought if one and self.serves_for(one, event) and ended >= notice.invoked - CLOSING), default=None)
+                if came is None and (self.book.replaces(event, notice.acknowledged) or self.is_replaced_unseen(session, event)):
                     continue  # by one of which nobody knows, or that the client does not want
                 if came is None:
                     self.say(f"did not get {event.serial}, the state, after the notice {notice.serial}")
                 elif came > later and not self.book.replaces(event, later):
                     self.say(f"got what was published after the notice {notice.serial} before {event.serial}, the state")
 
-    def demand_state(self, session, receipts, state, verb, over):
-        """`over`: when what comes after the state was begun to be sent."""
+    def demand_state(self, session, state, asked, over):
+        """That the message asked for; `over`: when what comes after the state was begun to be sent."""
         if over is None and not self.is_settled(session):
             return
-        later = [window for window in session.changes if window.verb == "REMOVE_EVENTS"]
+        later = [window for window in session.changes if window.verb == "REMOVE_EVENTS" and window.begin >= asked.begin]
+        brought = [one for one in [*session.certain, *session.possible] if one["document"] and one["ended"] >= asked.begin - CLOSING]
+        have = [event for event in (self.by_serial.get(serial_of(one["document"])) for one in brought) if event]
         for event in state.values():
-            have = [self.by_serial[one] for one in self.received(session, receipts) if one in self.by_serial]
-            # One that has been followed by a newer one before it was sent is left out: that one comes in its turn.
-            followed = over is not None and self.book.replaces(event, over)
-            if not followed and not any(one.kind == event.kind and (one.sequence is None or one.sequence >= event.sequence) for one in have) \
-                    and all(wants(window.after, event.event) for window in later):
-                self.say(f"did not get {event.serial}, the state at {verb}")
+            # One that has been followed by a newer one before it was sent is left out: that one comes in its turn, if it is wanted.
+            followed = self.is_replaced_unseen(session, event) if over is None else self.book.replaces(event, over)
+            if not followed and not any(self.serves_for(one, event) for one in have) and all(wants(window.after, event.event) for window in later):
+                self.say(f"did not get {event.serial}, the state at {asked.verb}")
+
+    def serves_for(self, one, event):
+        """Whoever gets it has the state."""
+        return one is event or one.kind == event.kind and self.book.may_be_newer(one, event)
+
+    def is_replaced_unseen(self, session, event):
+        """By a newer one of its kind that the client does not want."""
+        return any(one.kind == event.kind and one.invoked <= self.settled and self.book.may_be_newer(one, event)
+                   and not session.wants_since(one.invoked, one) and not wants(session.wishes, one.event) for one in self.book.events)
 
     def is_settled(self, session):
         return self.settled is not None and session.start.end < self.settled and session.ends > self.settled
@@ -213,6 +223,19 @@ class ClientCheck:
                 self.say(f"did not get {event.serial} ({event.sequence}), but later ones")
             elif self.is_settled(session) and event.acknowledged <= self.settled:
                 self.say(f"never got {event.serial} ({event.sequence})")
+        if self.is_settled(session) and not self.collapses:
+            self.check_what_others_got(session, have)
+
+    def check_what_others_got(self, session, have):
+        """Without an answer an event is demanded of everybody once somebody has it."""
+        for event in self.book.between(session.start.end, self.settled):
+            if event.sequence is None and self.book.seen.get(event.serial, math.inf) <= self.settled and event.serial not in have \
+                    and session.wants_throughout(event):
+                self.say(f"never got {event.serial}, which others got")
+
+    def would_have(self, event):
+        """Had it been published."""
+        return any(self.is_settled(session) and session.wants_throughout(event) for session in self.sessions)
 
     def collapsed(self, session, event, have):
         """Replaced by a newer one of its kind when the queue was given up."""
@@ -237,7 +260,7 @@ class Received:
 
     def check_repetition(self, event, again):
         last = self.last[event.serial]
-        added = any(window.verb == "ADD_EVENTS" and last <= window.end and window.begin <= again and not wants(window.before, event.event)
+        added = any(window.verb == "ADD_EVENTS" and last - CLOSING <= window.end and window.begin <= again and not wants(window.before, event.event)
                     for window in self.session.changes)
         if not added and not self.check.restarted(last, again) and not self.is_told(event, last, again):
             self.check.say(f"got {event.serial} again at {again:.6f} for no reason")
@@ -245,7 +268,7 @@ class Received:
     def is_told(self, event, last, again):
         """By a notice in between, and it is still the state."""
         notices = [one for one in self.check.book.notices
-                   if one.invoked <= again and one.acknowledged >= last - CLOSING and (event.serial, one.serial) not in self.followed]
+                   if one.invoked <= again and one.acknowledged >= last - TELLING and (event.serial, one.serial) not in self.followed]
         newest = self.newest.get(event.kind)
         if not notices or (newest and event.sequence is not None and newest.sequence > event.sequence):
             return False
@@ -255,7 +278,8 @@ class Received:
 
 def one_order(checks):
     """Where an event without an answer stands: every client must have it at one and the same place."""
-    bounds, found = collections.defaultdict(lambda: (0, math.inf)), []
+    book = checks[0].book
+    bounds, found = {event.serial: book.bounds(event) for event in book.events if event.sequence is None}, []
     for check in checks:
         for session in check.sessions:
             numbers = [check.by_serial[serial] for serial in check.first_receipts(session)]
@@ -294,7 +318,10 @@ def violations(history):
     numbers = collections.Counter(event.sequence for event in published if event.sequence is not None)
     found = [f"{count} events have the number {number}" for number, count in numbers.items() if count > 1]
     book = Book(published, first_seen(history))
+    found += [f"{event.serial} has the number {event.sequence}, which is not above those before" for event in book.numbers_against_time()]
     checks = [ClientCheck(client, entries, book, restarts, settled) for client, entries in sorted(by_client.items())]
+    book.lost = {event.serial for event in book.events if event.sequence is None and event.serial not in book.seen
+                 and settled is not None and event.invoked <= settled and any(check.would_have(event) for check in checks)}
     for check in checks:
         found += check.run()
-    return found + (one_order(checks) if not found else [])
+    return found + (one_order(checks) if checks and not found else [])

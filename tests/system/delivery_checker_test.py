@@ -153,6 +153,26 @@ class WhatMayBe(unittest.TestCase):
     def test_no_state_where_the_latest_of_the_kind_was_not_asked_for(self):
         self.accepts(Story().publish(1, color="red").publish(2, color="blue").add("C", pairs={"color": ["red"]}))
 
+    def test_no_state_where_what_took_its_place_was_not_asked_for(self):
+        asks_for_red = {"pairs": {"color": ["red"]}}
+        self.accepts(Story().publish(1, color="red").publish(2, color="blue", answered=False).add(**asks_for_red))
+        self.accepts(Story().publish(1, color="red").add(**asks_for_red).get(1, whole=False, what=RESET).publish(2, color="blue"))
+        self.accepts(Story().add(**asks_for_red).publish(1, color="red").get(1).tell_missed(2).publish(3, color="blue"))
+
+    def test_the_state_again_soon_after_it_came_in_its_turn_where_a_standby_has_told_of_the_notice(self):
+        story = Story().add().publish(1).tell_missed(9)
+        acknowledged = story.now
+        for started in (acknowledged + 1.2, acknowledged + 1.6):
+            story.note(client="c", started=started, ended=started + 0.1, what=READ, document=story.events[1])
+        story.now += 2
+        self.accepts(story)
+
+    def test_the_state_again_where_the_first_came_while_it_was_added(self):
+        story = Story().add().publish(1).say("REMOVE_EVENTS", "C").say("ADD_EVENTS", "C")
+        for started in (story.now + 0.1, story.now + 0.6):
+            story.note(client="c", started=started, ended=started + 0.1, what=READ, document=story.events[1])
+        self.accepts(story)
+
     def test_nothing_after_a_removal(self):
         self.accepts(Story().add().publish(1).say("REMOVE_CLIENT").publish(2).add().get(2))
 
@@ -232,6 +252,31 @@ class WhatMustNotBe(unittest.TestCase):
     def test_a_missing_state_that_was_followed_when_it_should_have_been_there_already(self):
         story = Story().publish(1).add().publish(2, subclass="T").get(2).publish(3)
         self.finds("did not get 1, the state at ADD_CLIENT", story.add().get(2, 3))
+
+    def test_a_lost_notice_after_an_event_that_was_never_published(self):
+        story = Story().add().add(client="d").publish(9, answered=False).publish(1).get(1).get(1, client="d")
+        self.finds("after the notice 8", story.tell_missed(8).get(1, client="d"))
+
+    def test_an_event_without_an_answer_that_only_others_got(self):
+        story = Story().add().add(client="d").publish(1, answered=False).publish(2)
+        self.finds("c: never got 1, which others got", story.get(1, 2, client="d").get(2))
+
+    def test_an_older_state_without_an_answer(self):
+        story = Story().add(client="d").publish(1, answered=False).get(1, client="d").publish(2).get(2, client="d")
+        self.finds("c: did not get 2, the state at ADD_CLIENT", story.add().get(1))
+
+    def test_a_missing_state_of_what_was_given_back_and_added_again(self):
+        self.finds("the state at ADD_EVENTS", Story().add().publish(1).get(1).say("REMOVE_EVENTS", "C").say("ADD_EVENTS", "C"))
+
+    def test_the_state_in_a_wrong_order(self):
+        self.finds("got 1 (1) after 2 (2)", Story().publish(1).publish(2, subclass="T").add().get(2, 1))
+
+    def test_an_event_without_an_answer_after_what_was_published_before_it(self):
+        story = Story().add().publish(1).publish(2, subclass="T", answered=False)
+        self.finds("2: clients got it at different places", story.get(2, 1))
+
+    def test_a_number_that_is_less_than_one_before(self):
+        self.finds("1 has the number 1, which is not above", Story().publish(2).publish(1))
 
     def test_an_old_state(self):
         self.finds("an old state", Story().publish(1).publish(2).add().get(1))

@@ -53,10 +53,11 @@ class Published:
 
 
 class Book:
-    """Everything that was published; `seen` says when the first connection with an event was started, by serial."""
+    """Everything that was published; `seen` says when the first connection with an event was started, by serial; `lost` are those
+    without an answer that certainly were not published."""
 
     def __init__(self, events, seen):
-        self.seen = seen
+        self.seen, self.lost = seen, set()
         self.events = sorted(events, key=lambda one: one.invoked)
         self.by_serial = {event.serial: event for event in events}
         self.notices = [event for event in self.events if event.is_notice]
@@ -74,7 +75,21 @@ class Book:
 
     def may_be_newer(self, one, event):
         """Without an answer it may have been published at any time, but not after somebody had it."""
-        return one.sequence > event.sequence if one.sequence is not None else self.seen.get(one.serial, math.inf) >= event.invoked
+        if one.sequence is not None:
+            return one.sequence > event.sequence
+        return one.serial not in self.lost and self.seen.get(one.serial, math.inf) >= event.invoked
+
+    def bounds(self, event):
+        """(the highest number that was certainly given before that of an event without an answer, the lowest after)"""
+        known = [one for one in self.events if one.sequence is not None]
+        seen = self.seen.get(event.serial, math.inf)
+        return (max((one.sequence for one in known if one.acknowledged < event.invoked), default=0),
+                min((one.sequence for one in known if one.invoked > seen), default=math.inf))
+
+    def numbers_against_time(self):
+        """Events with a number that is not above all that had been acknowledged before."""
+        known = [one for one in self.events if one.sequence is not None]
+        return [one for one in known if any(other.sequence >= one.sequence and other.acknowledged < one.invoked for other in known)]
 
     def between(self, first, last):
         """Those that were begun to be published then."""
@@ -93,6 +108,9 @@ class Book:
 ACCEPTING = 0.05
 # What a server may need to see that a listener has closed, or to hear of what another one has published.
 CLOSING = 0.25
+# What the active server may need to know that a notice is committed which a standby has answered already: an attempt at etcd whose
+# answer is lost, and the next one.
+TELLING = 1.5
 
 
 class Window:
@@ -142,6 +160,11 @@ class Session:
         self.start, self.changes, self.end = start, changes, end
         self.ends = end.begin if end else math.inf
         self.certain, self.possible = [], []
+
+    @property
+    def wishes(self):
+        """The registrations at its end."""
+        return self.changes[-1].after if self.changes else self.start.after
 
     def state_at(self, time):
         """The registrations, or None where two are possible."""
