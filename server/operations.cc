@@ -52,7 +52,7 @@ Result<void> checkLimits(const Snapshot& rows, const config::Settings& settings,
 
 const Error outOfDate{ErrorCode::io,
                       "what the store holds is not known, because it cannot be read: look at the log and at "
-                      "the disk, then ask again"};
+                      "the store, then ask again"};
 
 Error notEmpty(std::size_t clients) {
     return {ErrorCode::io,
@@ -84,17 +84,16 @@ Error ServerOperations::notActive() const {
 }
 
 template <typename Question>
-auto ServerOperations::ask(Question question) const
+auto ServerOperations::askAnyway(Question question) const
     -> Result<std::invoke_result_t<Question, const commit::View&>> {
     using Answer = std::invoke_result_t<Question, const commit::View&>;
     const auto serving = state_.serving();
-    auto answer = std::make_shared<std::promise<Result<Answer>>>();
+    auto answer = std::make_shared<std::promise<Answer>>();
     auto future = answer->get_future();
     if (!serving ||
         !serving->committer().ask([answer, question = std::move(question)](const commit::View& view) {
             try {
-                answer->set_value(view.isCurrent ? Result<Answer>(question(view))
-                                                 : Result<Answer>(outOfDate));
+                answer->set_value(question(view));
             } catch (...) {  // out of memory: the one who asks is told, the committer goes on
                 answer->set_exception(std::current_exception());
             }
@@ -108,6 +107,16 @@ auto ServerOperations::ask(Question question) const
                                  patience.count())};
     }
     return future.get();
+}
+
+template <typename Question>
+auto ServerOperations::ask(Question question) const
+    -> Result<std::invoke_result_t<Question, const commit::View&>> {
+    using Answer = Result<std::invoke_result_t<Question, const commit::View&>>;
+    auto answer = askAnyway([question = std::move(question)](const commit::View& view) {
+        return view.isCurrent ? Answer(question(view)) : Answer(outOfDate);
+    });
+    return answer ? *std::move(answer) : Answer(answer.error());
 }
 
 std::chrono::seconds ServerOperations::uptime() const {
@@ -151,7 +160,7 @@ control::Status ServerOperations::status() {
         BatchId head;
         std::size_t clients, removals;
     };
-    if (const auto numbers = ask([](const commit::View& view) {
+    if (const auto numbers = askAnyway([](const commit::View& view) {
             return Numbers{view.head, view.registry.clients(), view.registry.removals()};
         })) {
         status.revision = numbers->head;

@@ -96,7 +96,10 @@ public:
 
 private:
     // What `question` makes of the committed state. It may run after we have given up waiting, so it owns
-    // all that it needs.
+    // all that it needs. askAnyway(): also where that state may be out of date.
+    template <typename Question>
+    [[nodiscard]] auto askAnyway(Question question) const
+        -> Result<std::invoke_result_t<Question, const commit::View&>>;
     template <typename Question>
     [[nodiscard]] auto ask(Question question) const
         -> Result<std::invoke_result_t<Question, const commit::View&>>;

@@ -116,13 +116,12 @@ Committer::Waiting Committer::take() {
     return std::exchange(waiting_, {});
 }
 
+// A store that cannot be read is tried once in each round, not for each question.
 void Committer::process(Waiting waiting) {
+    if (waiting.acts.empty()) group_.lookAgain();
     group_.process(waiting.acts);
     for (auto& other : waiting.others) {
-        if (const auto* question = std::get_if<Question>(&other)) {
-            group_.lookAgain();
-            (*question)(group_.view());
-        }
+        if (const auto* question = std::get_if<Question>(&other)) (*question)(group_.view());
         if (auto* fill = std::get_if<Fill>(&other)) fill->filled(group_.fill(fill->rows));
     }
 }

@@ -225,7 +225,6 @@ void GroupCommit::loseTrack(const Error& reason) {
 
 Result<void> GroupCommit::recover(std::size_t waiting) {
     if (!lost_ || over_) return {};
-    const LongWork reading(*isAtLongWork_);
     if (const auto reloaded = reload(); !reloaded) {
         const auto& reason = reloaded.error();
         log(msg::storeStillBroken, waiting, reason.text);
@@ -269,25 +268,29 @@ Result<void> GroupCommit::fill(const Snapshot& rows) {
     if (outcome.state == CommitState::committed) {
         ++head_;
         // The store has more than what it was filled with: events, and numbers that were given before.
-        lost_ = true;
-        lookAgain();
+        lookAgainAfterFilling();
         crashPoint("fill_loaded");
         return {};
     }
     if (outcome.state == CommitState::unknown) return whatBecameOf(rows, outcome.reason);
     if (outcome.reason.code == ErrorCode::superseded) end(outcome.reason.text);
-    lost_ = true;  // memories of removals may have gone with the attempt
-    lookAgain();
+    if (outcome.isCleared) lookAgainAfterFilling();
     return outcome.reason;
 }
 
-// A store of our own tells that itself as soon as it can be read.
+void GroupCommit::lookAgainAfterFilling() {
+    lost_ = true;
+    const LongWork reading(*isAtLongWork_);
+    lookAgain();
+}
+
+// A store of our own tells that itself as soon as it can be read; not where there were no clients to restore,
+// because then both look alike.
 Result<void> GroupCommit::whatBecameOf(const Snapshot& rows, const Error& reason) {
     loseTrack(reason);
-    if (!over_ && recover(0) && !rows.clients.empty()) {
-        if (registry_.clients() > 0) return {};
-        return Error{ErrorCode::busy, reason.text};
-    }
+    const bool isRead = !over_ && recover(0);
+    if (isRead && registry_.clients() > 0) return {};
+    if (isRead && !rows.clients.empty()) return Error{ErrorCode::busy, reason.text};
     return Error{ErrorCode::superseded,
                  "nobody knows whether the registrations were restored: " + reason.text +
                      (over_ ? "; ask the server that is active next" : "")};

@@ -69,8 +69,9 @@ public:
 
     void process(std::span<Act> acts);
 
-    // Puts `rows` into a store that holds no clients (crnpctl restore). noSpace, busy, io: nothing was
-    // changed. superseded: it may have been; the server that leads by now, or next, knows.
+    // Puts `rows` into a store that holds no clients (crnpctl restore). superseded: it may have been changed;
+    // the server that leads by now, or next, knows, or this one as soon as its store can be read. Anything
+    // else: nothing was changed.
     [[nodiscard]] Result<void> fill(const Snapshot& rows);
 
     // Loads the store anew where what it holds is not known. What fails is tried again before whatever comes
@@ -110,6 +111,7 @@ private:
     [[nodiscard]] store::CommitOutcome fillStore(const Snapshot& rows);
     // `waiting`: how many requests are refused if that does not work.
     [[nodiscard]] Result<void> recover(std::size_t waiting);
+    void lookAgainAfterFilling();
     [[nodiscard]] Result<void> whatBecameOf(const Snapshot& rows, const Error& reason);
     [[nodiscard]] Result<void> reload();
 

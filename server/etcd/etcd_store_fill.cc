@@ -114,7 +114,9 @@ std::optional<CommitOutcome> EtcdStore::clear() {
         moveTo(head, answer->revision);
         rows_ = std::move(events);
         isReady_ = true;
-        return CommitOutcome::notCommitted(*std::exchange(failed_, std::nullopt));
+        auto outcome = CommitOutcome::notCommitted(*std::exchange(failed_, std::nullopt));
+        outcome.isCleared = true;
+        return outcome;
     }
     const auto& leader = answer->got.at(0);
     if (!leader || leader->created != static_cast<Revision>(term_)) {

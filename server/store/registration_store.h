@@ -28,6 +28,8 @@ struct CommitOutcome {
     // Why not, unless committed. The code decides what clients are told (section 5 of docs/protocol.md):
     // noSpace LOW_RESOURCE, busy and superseded RETRY, anything else SYSTEM_ERROR.
     Error reason{ErrorCode::io, {}};
+    // Of a fill() that was not committed: it had begun, and what was remembered of removals went with it.
+    bool isCleared = false;
 
     static CommitOutcome committed() { return {}; }
     static CommitOutcome notCommitted(Error why) { return {CommitState::notCommitted, std::move(why)}; }

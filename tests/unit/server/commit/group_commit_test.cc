@@ -156,6 +156,12 @@ Snapshot twoClients() {
     return rows;
 }
 
+CommitOutcome undone() {
+    auto outcome = CommitOutcome::notCommitted({ErrorCode::noSpace, "full"});
+    outcome.isCleared = true;
+    return outcome;
+}
+
 TEST_F(SharedGroupCommit, FillsAnEmptyStoreAndForgetsTheRemovalsThatWereThere) {
     send({add(1), remove(1)});
     ASSERT_TRUE(group.fill(twoClients()));
@@ -173,14 +179,16 @@ TEST_F(SharedGroupCommit, DoesNotFillAStoreThatHoldsClients) {
 
 TEST_F(SharedGroupCommit, AFillingThatIsRefusedChangesNothing) {
     store.failCommit(1, CommitOutcome::notCommitted({ErrorCode::noSpace, "full"}));
+    const auto loads = store.loads();
     EXPECT_EQ(group.fill(twoClients()).error().code, ErrorCode::noSpace);
+    EXPECT_EQ(store.loads(), loads) << "a full store could not even be read, as that writes";
     EXPECT_EQ(group.view().registry.clients(), 0U);
     EXPECT_EQ(send({add(1)}), Answers{StatusCode::ok});
 }
 
-TEST_F(SharedGroupCommit, AfterAFillingThatFailedTheStoreTellsWhatIsThere) {
+TEST_F(SharedGroupCommit, AfterAFillingThatWasUndoneTheStoreTellsWhatIsThere) {
     send({add(1), remove(1)});
-    store.failCommit(1, CommitOutcome::notCommitted({ErrorCode::noSpace, "full"}));
+    store.failCommit(1, undone());
     // As a restore in etcd that was undone leaves it: the memory of the removal went with it.
     store.beforeCommit([this](BatchId, std::span<const Change>) {
         if (memory.load()->removals.empty()) return;
@@ -193,7 +201,7 @@ TEST_F(SharedGroupCommit, AfterAFillingThatFailedTheStoreTellsWhatIsThere) {
 }
 
 TEST_F(SharedGroupCommit, AFillingThatFailedMayBeRepeatedAtOnce) {
-    store.failCommit(1, CommitOutcome::notCommitted({ErrorCode::noSpace, "full"}));
+    store.failCommit(1, undone());
     ASSERT_FALSE(group.fill(twoClients()));
     EXPECT_TRUE(group.view().isCurrent);
     EXPECT_TRUE(group.fill(twoClients()));
@@ -201,7 +209,7 @@ TEST_F(SharedGroupCommit, AFillingThatFailedMayBeRepeatedAtOnce) {
 }
 
 TEST_F(SharedGroupCommit, WhoeverIsFoundSupersededWhenTheStoreIsReadAgainSaysRetry) {
-    store.failCommit(1, CommitOutcome::notCommitted({ErrorCode::noSpace, "full"}));
+    store.failCommit(1, undone());
     store.failLoad(noAnswer);
     ASSERT_FALSE(group.fill(twoClients()));
     EXPECT_FALSE(group.view().isCurrent);

@@ -435,6 +435,7 @@ TEST_F(Filling, ThatIsRefusedOnTheWayLeavesNothingAndTheStoreGoesOn) {
         const auto outcome = fill();
         EXPECT_EQ(outcome.state, CommitState::notCommitted);
         EXPECT_EQ(outcome.reason.code, ErrorCode::noSpace);
+        EXPECT_EQ(outcome.isCleared, n > 1) << "the first step changes no row";
         EXPECT_EQ(store->commit(2, Changes{client(7)}).state, CommitState::committed);
         EXPECT_EQ(load(*elect()).clients.size(), 1U) << "step " << n;
         startAfresh();
@@ -447,6 +448,7 @@ TEST_F(Filling, ThatIsRefusedAtOnceByAFullEtcdHasLeftNothingToTakeBack) {
     const auto outcome = store->fill(2, many());
     EXPECT_EQ(outcome.state, CommitState::notCommitted);
     EXPECT_EQ(outcome.reason.code, ErrorCode::noSpace);
+    EXPECT_FALSE(outcome.isCleared);
     link.always({});
     EXPECT_EQ(store->commit(2, Changes{client(1)}).state, CommitState::committed)
         << "the same server goes on";
