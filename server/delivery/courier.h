@@ -57,7 +57,7 @@ public:
         enum class How : std::uint8_t {
             delivered,
             failed,
-            postponed,  // for want of permission: the client was sent nothing
+            postponed,  // for want of permission: not a byte was sent
         };
 
         How how = How::delivered;

@@ -221,7 +221,7 @@ Decision Staging::store(const Request& request, const Entry* known, const Regist
     const auto& [record, count] = now;
     const bool wasClient = known != nullptr && known->isClient();
     const bool isTheSame = wasClient && known->registrations.view() == record;
-    // What a client has it keeps, and may have less of it, also when the limits have been lowered since.
+    // What a client has it may send again, and remove of it, also when the limits have been lowered since.
     if (!isTheSame && how != How::reduced) {
         if (auto refusal = tooMuch(count, record.size()))
             return settled(request.client, std::move(*refusal), 0);
