@@ -122,7 +122,7 @@ class ClientCheck:
         last, last_of_kind = None, {}
         known = [event for event in map(self.by_serial.get, receipts) if event.sequence is not None]
         for before, event in zip(known, known[1:]):
-            if before.sequence > event.sequence and not session.changes:
+            if before.sequence > event.sequence and not session.changes and not self.collapses:
                 self.say(f"got {event.serial} ({event.sequence}) after {before.serial} ({before.sequence})")
         for event in known:
             serial = event.serial
@@ -186,21 +186,21 @@ class ClientCheck:
                 elif came > later and not self.book.replaces(event, later):
                     self.say(f"got what was published after the notice {notice.serial} before {event.serial}, the state")
 
-    def demand_state(self, session, state, asked, over):
-        """That the message asked for; `over`: when what comes after the state was begun to be sent."""
-        if over is None and not self.is_settled(session):
+    def demand_state(self, session, state, message, later_began):
+        """That the message asked for; `later_began`: when what comes after the state was begun to be sent, if it was."""
+        if later_began is None and not self.is_settled(session):
             return
-        later = [window for window in session.changes if window.verb == "REMOVE_EVENTS" and window.begin >= asked.begin]
-        brought = [one for one in [*session.certain, *session.possible] if one["document"] and one["ended"] >= asked.begin - CLOSING]
+        later = [window for window in session.changes if window.verb == "REMOVE_EVENTS" and window.begin >= message.begin]
+        brought = [one for one in [*session.certain, *session.possible] if one["document"] and one["ended"] >= message.begin - CLOSING]
         have = [event for event in (self.by_serial.get(serial_of(one["document"])) for one in brought) if event]
         for event in state.values():
             # One that has been followed by a newer one before it was sent is left out: that one comes in its turn, if it is wanted.
-            followed = self.is_replaced_unseen(session, event) if over is None else self.book.replaces(event, over)
+            followed = self.is_replaced_unseen(session, event) if later_began is None else self.book.replaces(event, later_began)
             if not followed and not any(self.serves_for(one, event) for one in have) and all(wants(window.after, event.event) for window in later):
-                self.say(f"did not get {event.serial}, the state at {asked.verb}")
+                self.say(f"did not get {event.serial}, the state at {message.verb}")
 
     def serves_for(self, one, event):
-        """Whoever gets it has the state."""
+        """Whether a client that gets `one` has the state `event`, or what is newer."""
         return one is event or one.kind == event.kind and self.book.may_be_newer(one, event)
 
     def is_replaced_unseen(self, session, event):
@@ -235,7 +235,7 @@ class ClientCheck:
 
     def would_have(self, event):
         """Had it been published."""
-        return any(self.is_settled(session) and session.wants_throughout(event) for session in self.sessions)
+        return not self.collapses and any(self.is_settled(session) and session.wants_throughout(event) for session in self.sessions)
 
     def collapsed(self, session, event, have):
         """Replaced by a newer one of its kind when the queue was given up."""

@@ -54,7 +54,7 @@ class Published:
 
 class Book:
     """Everything that was published; `seen` says when the first connection with an event was started, by serial; `lost` are those
-    without an answer that certainly were not published."""
+    without an answer that certainly were not published while the history lasted."""
 
     def __init__(self, events, seen):
         self.seen, self.lost = seen, set()
@@ -88,8 +88,10 @@ class Book:
 
     def numbers_against_time(self):
         """Events with a number that is not above all that had been acknowledged before."""
-        known = [one for one in self.events if one.sequence is not None]
-        return [one for one in known if any(other.sequence >= one.sequence and other.acknowledged < one.invoked for other in known)]
+        known = sorted((one for one in self.events if one.sequence is not None), key=lambda one: one.acknowledged)
+        acknowledged = [one.acknowledged for one in known]
+        highest = [0, *itertools.accumulate((one.sequence for one in known), max)]
+        return [one for one in known if highest[bisect.bisect_left(acknowledged, one.invoked)] >= one.sequence]
 
     def between(self, first, last):
         """Those that were begun to be published then."""

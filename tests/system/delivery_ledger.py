@@ -110,11 +110,16 @@ class Ledger:
         """Leaderships that ended though nobody was killed, by the servers' logs (of level info): where the machine or etcd stands
         still for longer than the lease another one begins, as after a kill."""
         to_monotonic = time.monotonic() - time.time()
-        roles = sorted((datetime.datetime.fromisoformat(line["time"].replace("Z", "+00:00")).timestamp() + to_monotonic, line["from"], line["role"])
+        roles = sorted((datetime.datetime.fromisoformat(line["time"].replace("Z", "+00:00")).timestamp() + to_monotonic, server.name, line["from"], line["role"])
                        for server in servers for line in server.log("CRNPD-ROL-001"))
-        for ended in (when for when, before, _ in roles if before == "active"):
-            begun = min((when for when, _, role in roles if role == "active" and when > ended), default=math.inf)
-            self.entries.append({"restart": ended - CLOSING, "until": begun + CLOSING})
+        begun = {}
+        for when, node, before, role in roles:
+            if role == "active":
+                begun[node] = when
+            if before == "active" and node in begun:
+                # The other one may have begun before this one noticed.
+                another = min((time for time, _, _, role in roles if role == "active" and time > begun[node]), default=math.inf)
+                self.entries.append({"restart": min(when, another) - CLOSING, "until": max(when, another) + CLOSING})
 
     def missing(self, listener, wishes, since=0):
         """Serials of acknowledged events published since then that it wants and has not got; a quick look, no judgement."""
