@@ -167,15 +167,14 @@ inline constexpr Message<Count, Count, Text> commitUnknown{
     "The storage failed in the middle of a commit. Nobody is answered before the outcome is known. Look at "
     "the disk (dmesg)."};
 
-inline constexpr Message<Count, Text> commitRefused{"CRNPD-CMT-002",
-                                                    level::err,
-                                                    "{} requests were refused, nothing was written: {}",
-                                                    {"REQUESTS", "REASON"},
-                                                    "Clients and publishers were told and will repeat; the "
-                                                    "server's own notes of what was delivered (one request "
-                                                    "a second) it writes again by itself. A full disk: make "
-                                                    "room; the server goes on by itself. Anything else: "
-                                                    "look at the disk (dmesg)."};
+inline constexpr Message<Count, Text> commitRefused{
+    "CRNPD-CMT-002",
+    level::err,
+    "{} requests were refused, nothing was written: {}",
+    {"REQUESTS", "REASON"},
+    "Clients and publishers were told and will repeat; the server's own notes of what was delivered (one "
+    "request a second) it writes again by itself. A full disk: make room; the server goes on by itself. "
+    "Anything else: look at the disk (dmesg)."};
 
 inline constexpr Message<Count, Text> outcomeNotFound{
     "CRNPD-CMT-003",
@@ -183,8 +182,7 @@ inline constexpr Message<Count, Text> outcomeNotFound{
     "{} requests were not answered, because nobody knows whether their changes were written: {}",
     {"REQUESTS", "REASON"},
     "The storage is broken. The connections of clients are closed and they repeat their messages; publishers "
-    "are "
-    "told that it is not known. The server reads its registrations anew before it goes on."};
+    "are told that it is not known. The server reads its registrations anew before it goes on."};
 
 inline constexpr Message<Count, Count> storeReloaded{
     "CRNPD-CMT-004",
@@ -199,8 +197,7 @@ inline constexpr Message<Count, Text> storeStillBroken{
     "the store cannot be read, {} requests were refused: {}",
     {"REQUESTS", "REASON"},
     "The storage is still broken; clients get SYSTEM_ERROR, or LOW_RESOURCE or RETRY where the reason is a "
-    "full "
-    "disk or a lock. Mend it; the server goes on by itself."};
+    "full disk or a lock. Mend it; the server goes on by itself."};
 
 // --- sockets ----------------------------------------------------------------------------------------
 
